@@ -1,0 +1,1 @@
+"""What is stored: one module a concept, and the one way to the database."""

@@ -1,0 +1,187 @@
+"""The one way to the database: settings of every connection, read and write transactions, migrations.
+
+SQLite: WAL, `synchronous=FULL`, foreign keys, a busy time-out, all read back at start. Write transactions
+begin IMMEDIATE: one that reads first and writes later would fail at once with SQLITE_BUSY_SNAPSHOT.
+The library must be 3.51.3 or newer where several processes write: older ones can corrupt a WAL file
+(sqlite.org, "WAL-reset bug", March 2026), hence the `pysqlite3` driver, whose wheel carries its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection as SqlConnection
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlmodel import Session
+
+from automations.errors import SettingsError, StorageUnavailableError
+
+BUSY_TIMEOUT_MS = 8_000
+OLDEST_SAFE_SQLITE = (3, 51, 3)
+_MIGRATION_LOCK = 4_150_221
+_MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+def sqlite_driver() -> ModuleType:
+    """Return the SQLite driver in use: `pysqlite3` where it is installed, else the standard library's."""
+    try:
+        from pysqlite3 import dbapi2
+
+        return dbapi2  # type: ignore[no-any-return]
+    except ImportError:
+        import sqlite3
+
+        return sqlite3
+
+
+class Database:
+    """Opens transactions. Safe to share between threads; make a new one after a fork."""
+
+    def __init__(self, url: str, *, pool_size: int = 20) -> None:
+        self.url = url
+        self.on_sqlite = url.startswith("sqlite")
+        self.engine = _sqlite_engine(url, pool_size) if self.on_sqlite else _postgres_engine(url, pool_size)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Yield a session that sees one moment and writes nothing."""
+        with self._translated(), Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Yield a session; everything in it is committed together when the block ends, or nothing is.
+
+        Raises StorageUnavailableError when the database is locked too long, full or away.
+        """
+        with self._translated(), Session(self.engine, expire_on_commit=False) as session:
+            session.connection(execution_options={"begin": "IMMEDIATE"})
+            try:
+                yield session
+            except BaseException:
+                session.rollback()
+                raise
+            session.commit()
+
+    @contextmanager
+    def connect_for_write(self) -> Iterator[SqlConnection]:
+        """Yield a bare connection in a write transaction, for the paths where every microsecond counts."""
+        with self._translated(), self.engine.connect() as connection:
+            connection = connection.execution_options(begin="IMMEDIATE")
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def connect_for_read(self) -> Iterator[SqlConnection]:
+        with self._translated(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            raise StorageUnavailableError(
+                "The database cannot be used just now (locked, full or away). Try again in some seconds; "
+                "`automations doctor` says more."
+            ) from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise StorageUnavailableError("The database connection was lost. Try again.") from error
+            raise
+
+    def migrate(self) -> None:
+        """Bring the tables to this program's version. One process at a time on PostgreSQL (advisory lock).
+
+        Raises SettingsError when the database is newer than this program.
+        """
+        self._refuse_newer()
+        config = Config()
+        config.set_main_option("script_location", str(_MIGRATIONS))
+        with self.connect_for_write() as connection:
+            if not self.on_sqlite:
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def _refuse_newer(self) -> None:
+        known = {script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()}
+        with self.engine.connect() as connection:
+            current = MigrationContext.configure(connection).get_current_revision()
+        if current is not None and current not in known:
+            raise SettingsError(
+                f"The database was written by a newer version of this program (revision {current}). "
+                "Install that version, or restore a backup from before the upgrade."
+            )
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _sqlite_engine(url: str, pool_size: int) -> Engine:
+    driver = sqlite_driver()
+    version = tuple(int(part) for part in re.findall(r"\d+", driver.sqlite_version))
+    if version < OLDEST_SAFE_SQLITE:
+        raise SettingsError(
+            f"The SQLite library is {driver.sqlite_version}; versions before 3.51.3 can damage a database that "
+            "several processes write. Install the package pysqlite3, or set AUTOMATIONS_DATABASE_URL to PostgreSQL."
+        )
+    engine = create_engine(url, module=driver, pool_size=pool_size, max_overflow=pool_size, pool_timeout=10)
+
+    @event.listens_for(engine, "connect")
+    def _configure(dbapi: Any, _record: Any) -> None:
+        dbapi.isolation_level = None
+        cursor = dbapi.cursor()
+        for pragma, value, reads_back in _PRAGMAS:
+            cursor.execute(f"PRAGMA {pragma}={value}")
+            found = cursor.execute(f"PRAGMA {pragma}").fetchone()[0]
+            if found != reads_back:
+                raise SettingsError(
+                    f"SQLite answered {found!r} for {pragma}, wanted {reads_back!r}. The instance folder must "
+                    "be on a local disk."
+                )
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: SqlConnection) -> None:
+        mode = connection.get_execution_options().get("begin", "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {mode}")
+
+    return engine
+
+
+_PRAGMAS: tuple[tuple[str, str, object], ...] = (
+    ("busy_timeout", str(BUSY_TIMEOUT_MS), BUSY_TIMEOUT_MS),
+    ("journal_mode", "WAL", "wal"),
+    ("synchronous", "FULL", 2),
+    ("foreign_keys", "ON", 1),
+    ("cache_size", "-16000", -16000),
+    ("temp_store", "MEMORY", 2),
+    ("journal_size_limit", "67108864", 67108864),
+)
+
+
+def _postgres_engine(url: str, pool_size: int) -> Engine:
+    engine = create_engine(
+        url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=10, pool_pre_ping=True
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(dbapi: Any, _record: Any) -> None:
+        with dbapi.cursor() as cursor:
+            cursor.execute("SET synchronous_commit = on")
+            cursor.execute("SET lock_timeout = '8s'")
+            cursor.execute("SET timezone = 'UTC'")
+        dbapi.commit()
+
+    return engine
