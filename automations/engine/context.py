@@ -1,0 +1,78 @@
+"""What a template may read, built as plain JSON from one occurrence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from automations.engine.contracts import JsonObject, Occurrence
+
+ALWAYS_KNOWN = ("record", "previous", "changed", "event", "steps", "now")
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """What is known about the event itself; times are ISO 8601, UTC."""
+
+    id: int = 0
+    trigger: str = ""
+    connection: str = ""
+    occurred_at: str = ""
+    received_at: str = ""
+    is_replay: bool = False
+    is_backfill: bool = False
+
+    def as_json(self) -> JsonObject:
+        return {
+            "id": self.id,
+            "trigger": self.trigger,
+            "connection": self.connection,
+            "occurred_at": self.occurred_at,
+            "received_at": self.received_at,
+            "is_replay": self.is_replay,
+            "is_backfill": self.is_backfill,
+        }
+
+
+def build_context(
+    occurrence: Occurrence,
+    envelope: Envelope,
+    *,
+    related: Mapping[str, Any] | None = None,
+    steps: Mapping[str, Any] | None = None,
+) -> JsonObject:
+    """Return the names a template may read.
+
+    related: what was looked up for this run; it lies inside the record, under the sample's own where both have
+    a key. steps: outcomes of earlier steps by name.
+    """
+    record = {**occurrence.record, **occurrence.related, **(related or {})}
+    context: JsonObject = {
+        "record": record,
+        "previous": occurrence.previous or {},
+        "changed": occurrence.changed,
+        "event": envelope.as_json(),
+        "steps": dict(steps or {}),
+        "now": envelope.occurred_at or occurrence.occurred_at or envelope.received_at,
+    }
+    if occurrence.entity:
+        context[occurrence.entity] = record
+    return context
+
+
+def with_item(context: Mapping[str, Any], item: Any, index: int, count: int) -> JsonObject:
+    """Return the context inside a `for_each`."""
+    loop = {
+        "index": index + 1,
+        "index0": index,
+        "first": index == 0,
+        "last": index == count - 1,
+        "length": count,
+    }
+    return {**context, "item": item, "loop": loop}
+
+
+def known_names(entity: str, *, in_loop: bool = False) -> frozenset[str]:
+    """Return the top-level names that templates of this trigger may use."""
+    return frozenset(ALWAYS_KNOWN) | {entity} | ({"item", "loop"} if in_loop else set())

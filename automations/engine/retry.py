@@ -1,0 +1,57 @@
+"""When to try again: a decision, returned as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from automations.errors import AutomationError, CredentialsError, OutcomeUnknownError, UnavailableError
+
+#: Seconds after each failed try: eleven tries over about 70 hours, longer than a daily budget's reset.
+SCHEDULE_S = (10, 60, 300, 900, 3_600, 10_800, 21_600, 43_200, 86_400, 86_400)
+AFTER_OVERLOAD_S = 60
+RETRY_AFTER_MAX_S = 86_400
+JITTER = 0.2
+CLAIMS_MAX = 3
+
+
+@dataclass(frozen=True)
+class Retry:
+    """at: aware, UTC, when to try again. hold_until: nothing of the whole connection leaves before it."""
+
+    at: datetime
+    hold_until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Pause:
+    """The connection pauses until its owner mends it; the work keeps its place."""
+
+
+@dataclass(frozen=True)
+class Park:
+    """A person must act."""
+
+
+def after_failure(
+    error: AutomationError, *, attempts: int, now: datetime, jitter: float
+) -> Retry | Pause | Park:
+    """Return what follows a failed attempt; decided by the error's class alone.
+
+    attempts: attempts already made, at least 1. now: aware, UTC. jitter: drawn by the caller, 0 <= jitter < 1.
+    The n-th failure waits `SCHEDULE_S[n-1]`, stretched or shortened by up to 20 %; after an overload at least a
+    minute; what the other side asked for wins when it is longer, up to a day.
+    """
+    if isinstance(error, CredentialsError):
+        return Pause()
+    if not isinstance(error, (UnavailableError, OutcomeUnknownError)):
+        return Park()
+    if attempts > len(SCHEDULE_S):
+        return Park()
+    delay_s = SCHEDULE_S[attempts - 1] * (1 - JITTER + 2 * JITTER * jitter)
+    asked_s = min(error.retry_after_s or 0.0, RETRY_AFTER_MAX_S)
+    whole = isinstance(error, UnavailableError) and error.whole_connection
+    if whole and error.retry_after_s is None:
+        asked_s = AFTER_OVERLOAD_S * (1 + JITTER * jitter)
+    at = now + timedelta(seconds=max(delay_s, asked_s) if not whole else max(asked_s, 1.0))
+    return Retry(at, hold_until=now + timedelta(seconds=asked_s) if whole else None)
