@@ -1,0 +1,102 @@
+"""The connection to one Pipedrive account, and what the engine asks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from automations.connectors.pipedrive import hooks, receiver, related
+from automations.connectors.pipedrive.client import PipedriveClient
+from automations.connectors.pipedrive.settings import PipedriveSettings
+from automations.engine.contracts import (
+    Arrival,
+    ConnectionKind,
+    ConnectionReport,
+    DirectoryLike,
+    DoorLike,
+    InboundRequest,
+    JsonObject,
+    Occurrence,
+    RemoteHook,
+    Trigger,
+)
+
+
+class PipedriveConnection(ConnectionKind):
+    """One Pipedrive account: its events come in by webhooks, and actions write into it.
+
+    You need the company domain and an API token. Recipes started by Pipedrive also need webhooks: a token of
+    an admin makes them by itself; with any other token, the connection page shows what to enter in Pipedrive.
+    """
+
+    kind = "pipedrive"
+    title = "Pipedrive"
+    Settings = PipedriveSettings
+    receives = True
+    hook_path = "/hooks/pipedrive/"
+    hook_needs_basic = True
+    manages_hooks = True
+
+    def client(
+        self, settings: PipedriveSettings, door: DoorLike, directory: DirectoryLike
+    ) -> PipedriveClient:
+        return PipedriveClient(settings, door, directory)
+
+    def hosts(self, settings: PipedriveSettings) -> frozenset[str]:
+        return frozenset({urlsplit(settings.root).netloc.lower()})
+
+    def test(self, client: PipedriveClient) -> ConnectionReport:
+        """Ask who the token belongs to. Source: Pipedrive API v1, `GET /users/me`, read 2026-11-22."""
+        reply = client.get("/api/v1/users/me")
+        me = reply.record
+        facts = {
+            "Company": f"{me.get('company_name', '')} ({me.get('company_domain', '')})",
+            "User": f"{me.get('name', '')} <{me.get('email', '')}>",
+            "Admin": "yes" if _is_admin(me) else "no: webhooks may have to be entered by hand",
+        }
+        for title, header in (
+            ("Calls left in this burst", "x-ratelimit-remaining"),
+            ("Daily budget", "x-daily-ratelimit-token-limit"),
+            ("Left of it today", "x-daily-ratelimit-token-remaining"),
+        ):
+            if reply.headers.get(header):
+                facts[title] = str(reply.headers[header])
+        return ConnectionReport(f"Connected as {me.get('name', '')} of {me.get('company_name', '')}.", facts)
+
+    # receiving
+
+    def receive(self, request: InboundRequest) -> Sequence[Arrival]:
+        return receiver.receive(request)
+
+    def read(self, topic: str, payload: bytes) -> Occurrence:
+        return receiver.read(topic, payload)
+
+    # related records
+
+    def needs(self, entity: str, paths: Iterable[tuple[str, ...]]) -> frozenset[str]:
+        return related.needs(entity, paths)
+
+    def load_related(
+        self, occurrences: Sequence[Occurrence], needs: frozenset[str], client: PipedriveClient
+    ) -> Sequence[JsonObject]:
+        return related.load(occurrences, needs, client)
+
+    # remote webhooks
+
+    def hook_topics(self, triggers: Iterable[type[Trigger]]) -> frozenset[str]:
+        return hooks.topics(triggers)
+
+    def list_hooks(self, client: PipedriveClient, address: str) -> Sequence[RemoteHook]:
+        return hooks.existing(client, address)
+
+    def add_hook(self, client: PipedriveClient, topic: str, address: str, basic: tuple[str, str]) -> str:
+        return hooks.add(client, topic, address, basic)
+
+    def remove_hook(self, client: PipedriveClient, remote_id: str) -> None:
+        hooks.remove(client, remote_id)
+
+
+def _is_admin(me: dict[str, Any]) -> bool:
+    access = me.get("access")
+    return isinstance(access, list) and any(isinstance(one, dict) and one.get("admin") for one in access)

@@ -1,0 +1,96 @@
+"""How triggers are narrowed: by pipeline, stage, owner or changed field, named as people name them or by id.
+
+Each function answers None (let it through), NOT_YET (a list of the account is needed first), or why not, in
+words that follow "because".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from automations.connectors.pipedrive.records import is_custom_key
+from automations.engine.contracts import NOT_YET, DirectoryLike, NotYet, Occurrence
+
+Answer = str | NotYet | None
+
+
+def whole_number(wanted: Any) -> int | None:
+    """Return the id that `wanted` is, given as a number or as its digits; None when it is a name."""
+    if isinstance(wanted, int) and not isinstance(wanted, bool):
+        return wanted
+    text = str(wanted).strip()
+    return int(text) if len(text) < 19 and text.isdecimal() else None
+
+
+def same_name(left: Any, right: Any) -> bool:
+    return str(left).strip().casefold() == str(right).strip().casefold()
+
+
+def in_list(
+    what: str, wanted: int | str | None, seen: Any, list_name: str, directory: DirectoryLike
+) -> Answer:
+    """Compare the id `seen` in the record with an entry of a list, wanted by name or id.
+
+    what: the word for it in a reason, such as `pipeline`. An id needs no list.
+    """
+    if wanted is None or wanted == "":
+        return None
+    entries = directory.get(list_name)
+    number = whole_number(wanted)
+    if number is not None:
+        if seen == number:
+            return None
+        return f"{what} is {shown(seen, entries)}, wanted {shown(number, entries)}"
+    if entries is None:
+        return NOT_YET
+    meant = [entry["id"] for entry in entries if same_name(entry.get("name"), wanted)]
+    if seen in meant:
+        return None
+    if not meant:
+        # What is not in the list may be newer than the list.
+        if seen is not None and all(entry["id"] != seen for entry in entries):
+            return NOT_YET
+        names = ", ".join(sorted({str(entry.get("name")) for entry in entries})[:12])
+        return f"{what} is {shown(seen, entries)}, and the account has no {what} {wanted!r} (it has {names})"
+    return f"{what} is {shown(seen, entries)}, wanted {wanted}"
+
+
+def shown(number: Any, entries: Any) -> str:
+    """Return the name of an entry where it is known, else its id."""
+    if number is None:
+        return "empty"
+    for entry in entries or ():
+        if entry.get("id") == number and entry.get("name"):
+            return str(entry["name"])
+    return str(number)
+
+
+def changed_field(wanted: str | None, occurrence: Occurrence, directory: DirectoryLike) -> Answer:
+    """Let through when the named field changed: a built-in name, a custom field's key or its label."""
+    if not wanted:
+        return None
+    changed = occurrence.changed
+    if wanted in changed or f"custom_fields.{wanted}" in changed:
+        return None
+    if wanted not in occurrence.record and not is_custom_key(wanted.removeprefix("custom_fields.")):
+        entries = directory.get(f"{occurrence.entity}_fields")
+        if entries is None:
+            return NOT_YET
+        keys = {str(entry["id"]) for entry in entries if same_name(entry.get("name"), wanted)}
+        if keys.intersection(changed) or keys.intersection(_custom_keys(changed)):
+            return None
+        if not keys:
+            return f"{occurrence.entity} has no field {wanted!r}"
+    names = _readable(changed, directory.get(f"{occurrence.entity}_fields"))
+    return f"{wanted} did not change (changed: {', '.join(names) or 'nothing'})"
+
+
+def _custom_keys(changed: list[str]) -> set[str]:
+    return {name.removeprefix("custom_fields.") for name in changed}
+
+
+def _readable(changed: list[str], entries: Any) -> list[str]:
+    labels: Mapping[str, str] = {str(entry["id"]): str(entry["name"]) for entry in entries or ()}
+    plain = (name.removeprefix("custom_fields.") for name in changed)
+    return [labels.get(name, name) if is_custom_key(name) else name for name in plain]
