@@ -29,7 +29,7 @@ _ADDRESS_PARTS = (
     "formatted_address",
 )
 
-_COMMON = "id owner_id visible_to add_time update_time is_deleted custom_fields"
+_COMMON = "id owner_id visible_to add_time update_time is_deleted custom_fields label"
 _KEPT: Mapping[str, frozenset[str]] = {
     entity: frozenset(f"{_COMMON} {own}".split())
     for entity, own in {
@@ -39,31 +39,29 @@ _KEPT: Mapping[str, frozenset[str]] = {
         "person": "name first_name last_name emails phones org_id label_ids picture_id",
         "organization": "name address country_code label_ids picture_id website linkedin industry "
         "annual_revenue employee_count",
-        "activity": "subject type done busy due_date due_time duration location public_description note deal_id "
+        "activity": "subject type done busy busy_flag due_date due_time duration location public_description note deal_id "
         "lead_id person_id org_id project_id priority participants marked_as_done_time creator_user_id",
         "lead": "title value creator_id person_id organization_id label_ids expected_close_date is_archived "
         "was_seen next_activity_id origin origin_id channel channel_id source_name",
-        "product": "name code description unit tax category is_linkable prices",
+        "product": "name code description unit tax category is_linkable selectable prices",
     }.items()
 }
 _RENAMED: Mapping[str, Mapping[str, str]] = {
-    "deal": {"user_id": "owner_id", "label": "label_ids", "deleted": "is_deleted"},
-    "person": {"email": "emails", "phone": "phones", "label": "label_ids"},
-    "organization": {"label": "label_ids"},
-    "activity": {"user_id": "owner_id", "assigned_to_user_id": "owner_id", "busy_flag": "busy"},
-    "product": {"selectable": "is_linkable"},
+    "deal": {"user_id": "owner_id", "deleted": "is_deleted"},
+    "person": {"email": "emails", "phone": "phones"},
+    "activity": {"user_id": "owner_id", "assigned_to_user_id": "owner_id"},
 }
 _LINKS = frozenset(
     [
-        "owner_id",
-        "user_id",
-        "creator_user_id",
+        "assigned_to_user_id",
         "creator_id",
-        "person_id",
+        "creator_user_id",
+        "deal_id",
         "org_id",
         "organization_id",
-        "deal_id",
-        "assigned_to_user_id",
+        "owner_id",
+        "person_id",
+        "user_id",
     ]
 )
 _WITH_ACTIVE_FLAG = frozenset({"person", "organization", "activity", "product"})
@@ -103,9 +101,8 @@ def _finish(entity: str, record: JsonObject, flat: JsonObject) -> None:
         parts = {part: flat[f"address_{part}"] for part in _ADDRESS_PARTS if f"address_{part}" in flat}
         record["address"] = {"value": flat["address"], **parts}
     elif entity == "activity":
-        for name in ("done", "busy"):
-            if name in record and record[name] is not None:
-                record[name] = bool(record[name])
+        if record.get("done") is not None:
+            record["done"] = bool(record["done"])
         if isinstance(record.get("participants"), list):
             record["participants"] = [_participant(entry) for entry in record["participants"]]
 

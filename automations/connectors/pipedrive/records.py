@@ -127,7 +127,9 @@ def from_legacy(entity: str, current: Any) -> JsonObject:
     if isinstance(current, list):
         current = current[0] if current else {}
     flat = flat_to_rest(entity, current if isinstance(current, dict) else {})
-    return from_webhook(entity, flat)
+    rules = {name: rule for name, rule in _RULES.get(entity, _SHARED).items() if name != "custom_fields"}
+    record = _reshaped(flat, rules)
+    return with_primaries(record) if entity == "person" else record
 
 
 def from_rest(entity: str, record: JsonObject) -> JsonObject:
