@@ -9,7 +9,7 @@ time an attribute is a key of an object and nothing else, and nothing can be cal
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 from jinja2 import nodes, pass_context
 from jinja2.runtime import Context
@@ -192,5 +192,7 @@ class _Rewriter(NodeTransformer):
     def visit_For(self, node: nodes.For) -> nodes.Node:
         weight = 1 + sum(1 for _ in node.find_all(nodes.Node)) // SYNTAX_NODES_PER_STEP
         self.generic_visit(node)
-        node.iter = _through("_iterate", node.lineno, node.iter, nodes.Const(weight, lineno=node.lineno))
+        node.iter = _through(
+            "_iterate", node.lineno, cast("nodes.Expr", node.iter), nodes.Const(weight, lineno=node.lineno)
+        )
         return node

@@ -80,6 +80,11 @@ class Template:
     def __deepcopy__(self, memo: dict[int, Any]) -> Template:
         return self
 
+    @property
+    def plain_path(self) -> tuple[str | int, ...] | None:
+        """The keys of a template that is one path such as `{{ deal.stage_id }}`; None for any other."""
+        return self._keys
+
     def render(self, context: Mapping[str, Any]) -> Any:
         """Return the value as plain JSON, or `MISSING`; raises MappingError."""
         if self.is_constant:
