@@ -487,6 +487,10 @@ class Action:
             "what became of it. Look at the other side, then choose *Send again* or *Mark as done*."
         )
 
+    def repeatable_for(self, fields: Any) -> bool:
+        """Tell whether these very values may be sent twice; by default as the action says."""
+        return self.repeatable
+
     def check(self, fields: Any) -> None:
         """Check typed values against rules of the target before anything leaves. Raises FieldsError."""
 

@@ -63,8 +63,7 @@ class FieldMapping:
         self.step = step
         self.missing = dict(missing)
         self._tree = compile_value(dict(fields))
-        self.leaves = tuple(Leaf(path, template) for path, template in _leaves(self._tree))
-        self._required = frozenset(n for n, f in action.Fields.model_fields.items() if f.is_required())
+        self.leaves = tuple(Leaf(path, template) for path, template in walk_leaves(self._tree))
 
     @property
     def paths(self) -> frozenset[tuple[str, ...]]:
@@ -72,11 +71,7 @@ class FieldMapping:
         return frozenset(path for leaf in self.leaves for path in leaf.template.paths)
 
     def policy(self, leaf: Leaf) -> Policy:
-        """Return the policy in force for a leaf: its own, its field's, or the default."""
-        for name in (leaf.name, str(leaf.path[0])):
-            if name in self.missing:
-                return self.missing[name]
-        return "fail" if len(leaf.path) == 1 and leaf.path[0] in self._required else "skip"
+        return policy_for(self.action, self.missing, leaf.path)
 
     def render(self, context: Mapping[str, Any]) -> RenderedFields:
         """Return typed values. Raises MappingError, FieldsError naming step and field."""
@@ -211,13 +206,23 @@ def alternatives(action: Action) -> dict[str, list[str]]:
     return groups
 
 
-def _leaves(tree: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Template]]:
+def policy_for(action: Action, missing: Mapping[str, Policy], path: tuple[str | int, ...]) -> Policy:
+    """Return the policy in force for a leaf: its own, its field's, or the default."""
+    for name in (".".join(str(part) for part in path), str(path[0])):
+        if name in missing:
+            return missing[name]
+    info = action.Fields.model_fields.get(str(path[0]))
+    return "fail" if len(path) == 1 and info is not None and info.is_required() else "skip"
+
+
+def walk_leaves(tree: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Yield every value of a tree of fields with its path, in order."""
     if isinstance(tree, dict):
         for key, value in tree.items():
-            yield from _leaves(value, (*path, key))
+            yield from walk_leaves(value, (*path, key))
     elif isinstance(tree, list):
         for index, value in enumerate(tree):
-            yield from _leaves(value, (*path, index))
+            yield from walk_leaves(value, (*path, index))
     else:
         yield path, tree
 

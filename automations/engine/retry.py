@@ -11,6 +11,7 @@ from automations.errors import AutomationError, CredentialsError, OutcomeUnknown
 SCHEDULE_S = (10, 60, 300, 900, 3_600, 10_800, 21_600, 43_200, 86_400, 86_400)
 AFTER_OVERLOAD_S = 60
 RETRY_AFTER_MAX_S = 86_400
+HORIZON = timedelta(hours=72)
 JITTER = 0.2
 CLAIMS_MAX = 3
 
@@ -34,24 +35,26 @@ class Park:
 
 
 def after_failure(
-    error: AutomationError, *, attempts: int, now: datetime, jitter: float
+    error: AutomationError, *, attempts: int, since: datetime, now: datetime, jitter: float
 ) -> Retry | Pause | Park:
     """Return what follows a failed attempt; decided by the error's class alone.
 
-    attempts: attempts already made, at least 1. now: aware, UTC. jitter: drawn by the caller, 0 <= jitter < 1.
+    attempts: attempts already made, at least 1. since: when the first was made. now: aware, UTC. jitter: drawn by the caller, 0 <= jitter < 1.
     The n-th failure waits `SCHEDULE_S[n-1]`, stretched or shortened by up to 20 %; after an overload at least a
-    minute; what the other side asked for wins when it is longer, up to a day.
+    minute; what the other side asked for wins when it is longer, up to a day. A fact of the whole connection
+    (429, maintenance) uses up no tries: it parks only what has waited 72 hours.
     """
     if isinstance(error, CredentialsError):
         return Pause()
     if not isinstance(error, (UnavailableError, OutcomeUnknownError)):
         return Park()
-    if attempts > len(SCHEDULE_S):
-        return Park()
-    delay_s = SCHEDULE_S[attempts - 1] * (1 - JITTER + 2 * JITTER * jitter)
-    asked_s = min(error.retry_after_s or 0.0, RETRY_AFTER_MAX_S)
     whole = isinstance(error, UnavailableError) and error.whole_connection
-    if whole and error.retry_after_s is None:
-        asked_s = AFTER_OVERLOAD_S * (1 + JITTER * jitter)
-    at = now + timedelta(seconds=max(delay_s, asked_s) if not whole else max(asked_s, 1.0))
-    return Retry(at, hold_until=now + timedelta(seconds=asked_s) if whole else None)
+    if now - since > HORIZON or (attempts > len(SCHEDULE_S) and not whole):
+        return Park()
+    asked_s = min(error.retry_after_s or 0.0, RETRY_AFTER_MAX_S)
+    if whole:
+        hold_s = asked_s or AFTER_OVERLOAD_S * (1 + JITTER * jitter)
+        until = now + timedelta(seconds=hold_s)
+        return Retry(until, hold_until=until)
+    delay_s = SCHEDULE_S[min(attempts, len(SCHEDULE_S)) - 1] * (1 - JITTER + 2 * JITTER * jitter)
+    return Retry(now + timedelta(seconds=max(delay_s, asked_s)))

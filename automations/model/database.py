@@ -86,6 +86,10 @@ class Database:
         with self._translated(), self.engine.connect() as connection:
             yield connection
 
+    def sql(self, text: str) -> str:
+        """Return a statement written with `?` marks in this database's own marks."""
+        return text if self.on_sqlite else text.replace("?", "%s")
+
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:

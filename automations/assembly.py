@@ -1,0 +1,154 @@
+"""Everything put together: one installation's database, connectors, services. Made once a process.
+
+This is the only module that knows all layers; pages and commands receive it ready.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from sqlalchemy import func
+from sqlmodel import col, select
+
+from automations.clock import Clock, SystemClock
+from automations.connectors.http import Door, NetworkPolicy, SessionPool
+from automations.connectors.http import DoorMode as HttpDoorMode
+from automations.engine.connections import Connections
+from automations.engine.contracts import DoorLike, DoorMode
+from automations.engine.history import History
+from automations.engine.intake import Intake
+from automations.engine.manual import ManualWork
+from automations.engine.people import People
+from automations.engine.preview import Previews
+from automations.engine.queue import WakeUps
+from automations.engine.recipes import Recipes
+from automations.engine.registry import Registry
+from automations.engine.renderer import RenderPool
+from automations.engine.runner import Runner
+from automations.engine.samples import Samples
+from automations.engine.subscriptions import Subscriptions
+from automations.engine.testrun import TestRuns
+from automations.model.connection import Connection
+from automations.model.database import Database
+from automations.model.sealing import Sealer
+from automations.settings import Settings
+
+
+@dataclass
+class Assembly:
+    """One installation in this process. Parts are made at first use; `close` ends threads and connections."""
+
+    settings: Settings
+    clock: Clock
+    registry: Registry
+    database: Database
+    sealer: Sealer
+
+    @classmethod
+    def make(
+        cls,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        registry: Registry | None = None,
+        migrate: bool = True,
+        extra_connectors: Sequence[Path] = (),
+    ) -> Assembly:
+        """Open the installation of these settings. Raises SettingsError when it cannot be used."""
+        database = Database(settings.resolved_database_url)
+        if migrate:
+            database.migrate()
+        configured = settings.secret_keys.get_secret_value() if settings.secret_keys else None
+
+        def sealed_rows_exist() -> bool:
+            with database.read() as session:
+                found = session.exec(select(func.count()).select_from(Connection).where(col(Connection.sealed) != ""))
+                return found.one() > 0
+
+        sealer = Sealer.from_instance(settings.instance, configured, sealed_rows_exist=sealed_rows_exist)
+        return cls(
+            settings=settings,
+            clock=clock or SystemClock(),
+            registry=registry or Registry.discover(extra_paths=extra_connectors),
+            database=database,
+            sealer=sealer,
+        )
+
+    @cached_property
+    def _sessions(self) -> SessionPool:
+        return SessionPool(NetworkPolicy(self.settings.networks))
+
+    def _open_door(
+        self, name: str, mode: DoorMode, secrets: Sequence[str], hosts: frozenset[str] | None
+    ) -> DoorLike:
+        return Door(
+            self._sessions, connection=name, mode=HttpDoorMode(mode.value), secrets=secrets, allowed_hosts=hosts
+        )
+
+    @cached_property
+    def connections(self) -> Connections:
+        return Connections(self.database, self.registry, self.sealer, self.clock, self._open_door)
+
+    @cached_property
+    def recipes(self) -> Recipes:
+        return Recipes(self.database, self.registry, self.clock)
+
+    @cached_property
+    def samples(self) -> Samples:
+        return Samples(self.database, self.registry, self.connections, self.clock)
+
+    @cached_property
+    def history(self) -> History:
+        return History(self.database, self.registry, self.clock)
+
+    @cached_property
+    def test_runs(self) -> TestRuns:
+        return TestRuns(self.connections, self.clock)
+
+    @cached_property
+    def render_pool(self) -> RenderPool:
+        return RenderPool(1)
+
+    @cached_property
+    def previews(self) -> Previews:
+        return Previews(self.registry, self.render_pool)
+
+    @cached_property
+    def subscriptions(self) -> Subscriptions:
+        return Subscriptions(
+            self.database, self.registry, self.connections, self.clock, self.settings.public_url
+        )
+
+    @cached_property
+    def people(self) -> People:
+        return People(self.database, self.clock)
+
+    @cached_property
+    def wake_ups(self) -> WakeUps:
+        return WakeUps(self.settings.resolved_queue_url, self.settings.instance)
+
+    @cached_property
+    def intake(self) -> Intake:
+        return Intake(self.database, self.clock, self.wake_ups.ring)
+
+    @cached_property
+    def manual(self) -> ManualWork:
+        return ManualWork(self.database, self.clock, self.wake_ups.ring)
+
+    def runner(self, owner: str) -> Runner:
+        return Runner(self.database, self.registry, self.connections, self.clock, owner=owner)
+
+    def close(self) -> None:
+        made = self.__dict__
+        if "intake" in made:
+            self.intake.close()
+        if "render_pool" in made:
+            self.render_pool.close()
+        if "wake_ups" in made:
+            self.wake_ups.close()
+        if "_sessions" in made:
+            self._sessions.close()
+        self.database.close()

@@ -1,0 +1,401 @@
+"""Connections: saved, sealed, tested, opened. The only place where secrets are readable."""
+
+from __future__ import annotations
+
+import secrets as random_secrets
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import delete, func, select
+from sqlmodel import col
+
+from automations.clock import Clock
+from automations.engine import signals
+from automations.engine.contracts import ConnectionKind, ConnectionReport, DirectoryLike, DoorLike, DoorMode, JsonObject
+from automations.engine.masking import Masker
+from automations.engine.registry import Registry, nearest
+from automations.errors import AutomationError, CredentialsError, InputError, NotFoundError, RejectedError
+from automations.model.connection import Connection, Directory, Subscription
+from automations.model.database import Database
+from automations.model.history import Run
+from automations.model.recipe import Recipe, Sample
+from automations.model.sealing import Sealer
+from automations.model.states import ConnectionState
+
+NAME_MAX = 200
+KEPT = "•••"  #: what a form shows for a secret that is stored; sent back it means "leave as it is"
+
+OpenDoor = Callable[[str, DoorMode, Sequence[str], frozenset[str] | None], DoorLike]
+
+
+@dataclass(frozen=True)
+class OpenedConnection:
+    """A connection with its secrets in memory, for the length of some calls.
+
+    settings: the kind's own `Settings`, secrets included. hook_user, hook_password: empty where it receives
+    without them.
+    """
+
+    id: int
+    name: str
+    kind: ConnectionKind
+    settings: Any
+    secrets: tuple[str, ...]
+    hook_token: str
+    hook_user: str
+    hook_password: str
+    state: ConnectionState
+
+
+class StoredDirectory(DirectoryLike):
+    """What is remembered of one account, read once and written through."""
+
+    def __init__(self, database: Database, clock: Clock, connection_id: int) -> None:
+        self._database = database
+        self._clock = clock
+        self._connection_id = connection_id
+        self._lists: dict[str, Any] | None = None
+        self._lock = threading.Lock()
+
+    def get(self, name: str) -> Any | None:
+        return self._loaded().get(name)
+
+    def put(self, name: str, entries: Any) -> None:
+        with self._database.write() as session:
+            session.merge(
+                Directory(
+                    connection_id=self._connection_id, name=name, entries=entries, fetched_at=self._clock.now()
+                )
+            )
+        with self._lock:
+            if self._lists is not None:
+                self._lists[name] = entries
+
+    def forget(self) -> None:
+        """Read the database again at the next `get`, where another process may have written."""
+        with self._lock:
+            self._lists = None
+
+    def _loaded(self) -> dict[str, Any]:
+        with self._lock:
+            if self._lists is None:
+                with self._database.read() as session:
+                    rows = session.scalars(
+                        select(Directory).where(col(Directory.connection_id) == self._connection_id)
+                    )
+                    self._lists = {row.name: row.entries for row in rows}
+            return self._lists
+
+
+class EmptyDirectory(DirectoryLike):
+    """Remembers for the length of one test, and writes nothing."""
+
+    def __init__(self) -> None:
+        self._lists: dict[str, Any] = {}
+
+    def get(self, name: str) -> Any | None:
+        return self._lists.get(name)
+
+    def put(self, name: str, entries: Any) -> None:
+        self._lists[name] = entries
+
+
+class Connections:
+    """Everything about saved accounts. Thread-safe."""
+
+    def __init__(
+        self, database: Database, registry: Registry, sealer: Sealer, clock: Clock, open_door: OpenDoor
+    ) -> None:
+        self._database = database
+        self._registry = registry
+        self._sealer = sealer
+        self._clock = clock
+        self._open_door = open_door
+        self._opened: dict[int, tuple[object, OpenedConnection]] = {}
+        self._directories: dict[int, StoredDirectory] = {}
+
+    # -- keeping
+
+    def save(self, kind: str, name: str, given: Mapping[str, Any]) -> Connection:
+        """Make the connection `name` or change it; what is not given stays as it is.
+
+        given: setting -> value; an empty text removes the value; `KEPT` leaves a secret alone. A `write_key` or
+        `hook_password` may be given where the kind has one. Changing the host drops the secrets that are not
+        given with it, so that nobody can have a stored secret sent elsewhere.
+        Raises InputError naming the setting, what is wrong and what is wanted.
+        """
+        found_kind = self._registry.kinds.get(kind)
+        if found_kind is None:
+            near = nearest(kind, self._registry.kinds)
+            raise InputError(f"There is no kind {kind!r} of connection." + (f" Did you mean {near!r}?" if near else ""))
+        _check_name(name)
+        with self._database.write() as session:
+            row = session.scalar(select(Connection).where(col(Connection.name) == name))
+            if row is not None and row.kind != kind:
+                raise InputError(f"{name!r} exists and is a {row.kind} connection. Choose another name.")
+            old = self._values_of(row) if row else {}
+            values, inbound = self._merged(found_kind, old, given)
+            now = self._clock.now()
+            if row is None:
+                row = Connection(name=name, kind=kind, created_at=now, updated_at=now)
+            secret_names = found_kind.Settings.secret_names()
+            row.settings = {key: value for key, value in values.items() if key not in secret_names}
+            sealed = {key: str(value) for key, value in values.items() if key in secret_names}
+            row.hook_token = row.hook_token or (random_secrets.token_urlsafe(24) if found_kind.receives else None)
+            row.sealed = self._sealer.seal(name, {**sealed, **inbound})
+            row.state, row.state_reason, row.updated_at = ConnectionState.OK, "", now
+            session.add(row)
+            session.flush()
+            _release_work(session, row.id or 0)
+        return row
+
+    def _merged(
+        self, kind: ConnectionKind, old: Mapping[str, Any], given: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, str]]:
+        own = set(kind.Settings.model_fields)
+        inbound_names = {"write_key", "hook_user", "hook_password"} - own
+        for key in given:
+            if key not in own and not (kind.receives and key in inbound_names):
+                near = nearest(key, own)
+                hint = f" Did you mean {near!r}?" if near else f" It has: {', '.join(sorted(own)) or 'none'}."
+                raise InputError(f"{kind.title} has no setting {key!r}.{hint}")
+        kept = {key: value for key, value in old.items() if key in own}
+        fresh = {key: value for key, value in given.items() if key in own and value != KEPT}
+        if self._host_changes(kind, kept, fresh):
+            kept = {key: value for key, value in kept.items() if key not in kind.Settings.secret_names()}
+        merged = {key: value for key, value in {**kept, **fresh}.items() if value not in (None, "")}
+        settings = parse_settings(kind, merged)
+        values = settings.model_dump(mode="json", exclude_none=True)
+        inbound: dict[str, str] = {}
+        if kind.receives:
+            inbound = {
+                "hook_user": str(given.get("hook_user") or old.get("hook_user") or "automations"),
+                "hook_password": str(
+                    given.get("hook_password") or old.get("hook_password") or random_secrets.token_urlsafe(24)
+                ),
+            }
+            if kind.kind == "segment" or "write_key" in old or "write_key" in given:
+                inbound["write_key"] = str(
+                    given.get("write_key") or old.get("write_key") or random_secrets.token_urlsafe(24)
+                )
+        return values, inbound
+
+    def _host_changes(self, kind: ConnectionKind, old: Mapping[str, Any], fresh: Mapping[str, Any]) -> bool:
+        if not old:
+            return False
+        before, after = (parse_settings(kind, v, lenient=True) for v in (old, {**old, **fresh}))
+        return before is not None and after is not None and kind.hosts(before) != kind.hosts(after)
+
+    def remove(self, name: str) -> None:
+        """Delete a connection that no recipe uses. Raises InputError naming the recipes that do."""
+        with self._database.write() as session:
+            row = session.scalar(select(Connection).where(col(Connection.name) == name))
+            if row is None:
+                raise NotFoundError(f"There is no connection named {name!r}.")
+            users = [recipe.name for recipe in session.scalars(select(Recipe)) if self._uses(session, recipe, row)]
+            if users:
+                raise InputError(
+                    f"{name!r} is used by {', '.join(users)}. Change or remove these recipes first."
+                )
+            if session.scalar(select(func.count()).select_from(Run).where(col(Run.connection_id) == row.id)):
+                raise InputError(f"{name!r} has runs in the history. Pause it instead of removing it.")
+            for table in (Directory, Subscription, Sample):
+                session.execute(delete(table).where(col(table.connection_id) == row.id))
+            session.delete(row)
+
+    def _uses(self, session: Any, recipe: Recipe, row: Connection) -> bool:
+        from automations.model.recipe import RecipeVersion
+
+        if recipe.trigger_connection_id == row.id:
+            return True
+        versions = session.scalars(
+            select(RecipeVersion).where(
+                col(RecipeVersion.recipe_id) == recipe.id, col(RecipeVersion.state).in_(("draft", "published"))
+            )
+        )
+        return any(row.name in _connection_names(version.definition) for version in versions)
+
+    def pause(self, connection_id: int, reason: str) -> None:
+        """Hold everything of this connection until its owner mends it; said once."""
+        with self._database.write() as session:
+            row = session.get(Connection, connection_id)
+            if row is None or row.state == ConnectionState.PAUSED:
+                return
+            row.state, row.state_reason = ConnectionState.PAUSED, reason
+            session.add(row)
+        self._opened.pop(connection_id, None)
+        signals.tell("connection-paused", connection_id=connection_id, name=row.name, reason=reason)
+
+    def hold(self, connection_id: int, until: datetime) -> None:
+        """Let nothing of this connection leave before `until`; a later time that is set already stays."""
+        with self._database.write() as session:
+            row = session.get(Connection, connection_id)
+            if row is not None and (row.hold_until is None or row.hold_until < until):
+                row.hold_until = until
+                session.add(row)
+
+    def hook_refused(self, connection_id: int) -> None:
+        """Note that somebody called the inbound address with wrong credentials."""
+        with self._database.write() as session:
+            row = session.get(Connection, connection_id)
+            if row is not None:
+                row.refused_hooks += 1
+                row.refused_hook_at = self._clock.now()
+                session.add(row)
+        signals.tell("hook-refused", connection_id=connection_id)
+
+    # -- looking
+
+    def all(self) -> list[Connection]:
+        with self._database.read() as session:
+            return list(session.scalars(select(Connection).order_by(col(Connection.name))))
+
+    def get(self, name: str) -> Connection:
+        with self._database.read() as session:
+            row = session.scalar(select(Connection).where(col(Connection.name) == name))
+            if row is None:
+                near = nearest(name, session.scalars(select(Connection.name)))
+                raise NotFoundError(f"There is no connection named {name!r}." + (f" Did you mean {near!r}?" if near else ""))
+            return row
+
+    def open(self, connection_id: int) -> OpenedConnection:
+        """Return it with its secrets readable. Remembered until the row changes."""
+        with self._database.read() as session:
+            row = session.get(Connection, connection_id)
+        if row is None:
+            raise NotFoundError(f"Connection {connection_id} is gone. Choose another in the recipe.")
+        stamp = (row.updated_at, row.state)
+        known = self._opened.get(connection_id)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        opened = self._opened_from(row)
+        self._opened[connection_id] = (stamp, opened)
+        return opened
+
+    def _opened_from(self, row: Connection) -> OpenedConnection:
+        kind = self._registry.kinds.get(row.kind)
+        if kind is None:
+            raise RejectedError(f"The connector {row.kind!r} of {row.name!r} is not installed any more. Install it again.")
+        values = self._values_of(row)
+        own = {key: value for key, value in values.items() if key in kind.Settings.model_fields}
+        secret = tuple(
+            str(v) for k, v in values.items() if k in kind.Settings.secret_names() or k in ("hook_password", "write_key")
+        )
+        return OpenedConnection(
+            id=row.id or 0,
+            name=row.name,
+            kind=kind,
+            settings=parse_settings(kind, own),
+            secrets=secret,
+            hook_token=row.hook_token or "",
+            hook_user=str(values.get("hook_user", "")),
+            hook_password=str(values.get("hook_password", "")),
+            state=row.state,
+        )
+
+    def reveal(self, name: str) -> JsonObject:
+        """Return every setting in clear, for the command that asks for it by name."""
+        return self._values_of(self.get(name))
+
+    def shown(self, row: Connection) -> JsonObject:
+        """Return the settings for a page or list: secrets as their last four characters at most."""
+        kind = self._registry.kinds.get(row.kind)
+        hidden = (kind.Settings.secret_names() if kind else frozenset()) | {"hook_password", "write_key"}
+        values = self._values_of(row)
+        return {key: (_masked(str(value)) if key in hidden else value) for key, value in values.items()}
+
+    def masker(self) -> Masker:
+        """Return a masker that knows every stored secret."""
+        found = [secret for row in self.all() for secret in self.open(row.id or 0).secrets]
+        return Masker(found)
+
+    def _values_of(self, row: Connection) -> dict[str, Any]:
+        return {**row.settings, **(self._sealer.open(row.name, row.sealed) if row.sealed else {})}
+
+    # -- using
+
+    def directory(self, connection_id: int) -> StoredDirectory:
+        return self._directories.setdefault(
+            connection_id, StoredDirectory(self._database, self._clock, connection_id)
+        )
+
+    def door(self, opened: OpenedConnection, mode: DoorMode = DoorMode.LIVE) -> DoorLike:
+        return self._open_door(opened.name, mode, opened.secrets, opened.kind.hosts(opened.settings))
+
+    def client(self, connection_id: int, door: DoorLike | None = None) -> Any:
+        """Return the kind's client, going out by `door` or by a live one."""
+        opened = self.open(connection_id)
+        return opened.kind.client(
+            opened.settings, door or self.door(opened), self.directory(connection_id)
+        )
+
+    def test(self, name: str) -> ConnectionReport:
+        """Try the account and note what was found. Raises CredentialsError, DeliveryError."""
+        row = self.get(name)
+        report: JsonObject
+        try:
+            opened = self.open(row.id or 0)
+            found = opened.kind.test(self.client(row.id or 0))
+        except AutomationError as error:
+            state = ConnectionState.PAUSED if isinstance(error, CredentialsError) else row.state
+            self._note_test(row.id or 0, {"ok": False, "summary": error.message, "facts": {}}, state, error.message)
+            raise
+        report = {"ok": True, "summary": found.summary, "facts": dict(found.facts)}
+        self._note_test(row.id or 0, report, ConnectionState.OK, "")
+        return found
+
+    def _note_test(self, connection_id: int, report: JsonObject, state: ConnectionState, reason: str) -> None:
+        with self._database.write() as session:
+            row = session.get(Connection, connection_id)
+            if row is None:
+                return
+            row.tested_at, row.test_report = self._clock.now(), report
+            row.state = state
+            row.state_reason = reason if state == ConnectionState.PAUSED else ""
+            session.add(row)
+            if state == ConnectionState.OK:
+                row.hold_until = None
+                _release_work(session, connection_id)
+
+
+def parse_settings(kind: ConnectionKind, values: Mapping[str, Any], *, lenient: bool = False) -> Any:
+    """Return `values` as the kind's `Settings`. Raises InputError, or returns None where `lenient`."""
+    try:
+        return kind.Settings.model_validate(dict(values))
+    except ValidationError as error:
+        if lenient:
+            return None
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        info = kind.Settings.model_fields.get(name)
+        title = (info.title if info else None) or name or kind.title
+        message = str(first["msg"]).removeprefix("Value error, ")
+        if first["type"] == "missing":
+            message = "is required; give it"
+        raise InputError(f"{title}: {message}.", code=f"setting.{name}" if name else "settings") from error
+
+
+def _check_name(name: str) -> None:
+    if not name or len(name) > NAME_MAX or not name.isprintable() or name != name.strip():
+        raise InputError("A connection needs a name of 1 to 200 printable characters without blanks around it.")
+
+
+def _masked(value: str) -> str:
+    return KEPT + value[-4:] if len(value) >= 12 else KEPT
+
+
+def _connection_names(definition: Mapping[str, Any]) -> set[str]:
+    names = {str((definition.get("trigger") or {}).get("connection", ""))}
+    return names | {str(step.get("connection", "")) for step in definition.get("steps") or []}
+
+
+def _release_work(session: Any, connection_id: int) -> None:
+    """Let what waits for this connection go on; claims leave out paused connections, so nothing else is due."""
+    row = session.get(Connection, connection_id)
+    if row is not None:
+        row.hold_until = None
+        session.add(row)

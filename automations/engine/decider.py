@@ -1,0 +1,183 @@
+"""From undecided events to verdicts and runs: reads, asks the pure `decide`, writes through the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import Row
+from sqlmodel import col, select
+
+from automations.engine.compiled import CompiledRecipe
+from automations.engine.connections import Connections
+from automations.engine.context import Envelope, build_context
+from automations.engine.contracts import Occurrence
+from automations.engine.decide import Ruling, Verdict, decide
+from automations.engine.ledger import DecidedEvent, Ledger, NewRun
+from automations.engine.recipes import BrokenRecipe, Catalog
+from automations.engine.registry import Registry
+from automations.errors import AutomationError
+from automations.model.columns import moment
+from automations.model.connection import Connection
+from automations.model.database import Database
+from automations.model.history import Event
+from automations.model.states import EventOrigin, RunStatus
+
+_log = structlog.get_logger("decider")
+
+
+@dataclass(frozen=True)
+class StoredEvent:
+    """An event as the runner needs it."""
+
+    id: int
+    connection_id: int
+    topic: str
+    record_key: str
+    origin: str
+    occurred_at: datetime | None
+    received_at: datetime
+    payload: bytes
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> StoredEvent:
+        return cls(row[0], row[1], row[2], row[3], row[4], moment(row[5]) if row[5] is not None else None,
+                   moment(row[6]), row[7])  # fmt: skip
+
+
+EVENT_COLUMNS = "id, connection_id, topic, record_key, origin, occurred_at, received_at, payload"
+
+
+def iso(at: datetime | None) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else ""
+
+
+def envelope_of(event: StoredEvent, recipe: CompiledRecipe, *, is_replay: bool = False) -> Envelope:
+    return Envelope(
+        id=event.id,
+        trigger=recipe.trigger.key,
+        connection=recipe.connection.name,
+        occurred_at=iso(event.occurred_at or event.received_at),
+        received_at=iso(event.received_at),
+        is_replay=is_replay or event.origin == EventOrigin.REPLAY,
+        is_backfill=event.origin == EventOrigin.BACKFILL,
+    )
+
+
+class Decider:
+    """Used by one thread."""
+
+    def __init__(
+        self, database: Database, registry: Registry, connections: Connections, catalog: Catalog, ledger: Ledger
+    ) -> None:
+        self._database = database
+        self._registry = registry
+        self._connections = connections
+        self._catalog = catalog
+        self._ledger = ledger
+        self._kinds: dict[int, str] = {}
+
+    def decide_pending(self, limit: int, keep: Callable[[StoredEvent, Occurrence], None]) -> int:
+        """Decide the oldest undecided events. `keep` is shown each event that was read, for its run to use.
+
+        Returns how many were found; fewer than `limit` means that nothing is left.
+        """
+        events = self._undecided(limit)
+        if not events:
+            return 0
+        self._catalog.refresh()
+        self._ledger.decide([self._decided(event, keep) for event in events])
+        return len(events)
+
+    def _undecided(self, limit: int) -> list[StoredEvent]:
+        sql = f"SELECT {EVENT_COLUMNS} FROM event WHERE decided_at IS NULL ORDER BY id LIMIT ?"  # noqa: S608
+        with self._database.connect_for_read() as connection:
+            rows = connection.exec_driver_sql(self._database.sql(sql), (limit,)).all()
+        return [StoredEvent.of(row) for row in rows]
+
+    def _decided(self, event: StoredEvent, keep: Callable[[StoredEvent, Occurrence], None]) -> DecidedEvent:
+        kind = self._registry.kinds.get(self._kind_of(event.connection_id))
+        if kind is None:
+            return DecidedEvent(event.id, event.record_key, [], [], problem="its connector is not installed")
+        try:
+            occurrence = kind.read(event.topic, event.payload)
+        except Exception as error:  # noqa: BLE001 - one unreadable event must not stop the others
+            _log.warning("event.unreadable", event=event.id, error=type(error).__name__)
+            return DecidedEvent(
+                event.id, event.record_key, [], [],
+                problem=f"its content could not be read ({type(error).__name__}); no recipe saw it",
+            )  # fmt: skip
+        keep(event, occurrence)
+        keys = [trigger.key for trigger in self._registry.triggers_for(kind.kind, event.topic)]
+        passed_over: list[list[Any]] = []
+        runs: list[NewRun] = []
+        for recipe in self._catalog.wanting(event.connection_id, keys):
+            if isinstance(recipe, BrokenRecipe):
+                runs.append(self._parked(event, occurrence, recipe))
+                continue
+            verdict = self._verdict(event, occurrence, recipe)
+            if verdict.ruling is Ruling.NOT_TRIGGERED:
+                passed_over.append([recipe.recipe_id, recipe.version_id, verdict.reason])
+            else:
+                runs.append(self._run(event, occurrence, recipe, verdict))
+        return DecidedEvent(event.id, occurrence.label, passed_over, runs)
+
+    def _kind_of(self, connection_id: int) -> str:
+        if connection_id not in self._kinds:
+            with self._database.read() as session:
+                found = session.exec(select(Connection.kind).where(col(Connection.id) == connection_id)).first()
+            self._kinds[connection_id] = found or ""
+        return self._kinds[connection_id]
+
+    def _verdict(self, event: StoredEvent, occurrence: Occurrence, recipe: CompiledRecipe) -> Verdict:
+        context = build_context(occurrence, envelope_of(event, recipe)) if recipe.condition else {}
+        try:
+            return decide(
+                recipe, occurrence, context, self._connections.directory(event.connection_id), looked_up=False
+            )
+        except AutomationError as error:
+            return Verdict(Ruling.BROKEN, error.message)
+        except Exception as error:  # noqa: BLE001 - a connector's bug parks its own run and nothing else
+            _log.exception("decide.failed", recipe=recipe.name, event=event.id)
+            return Verdict(Ruling.BROKEN, f"the trigger failed unexpectedly with {type(error).__name__}")
+
+    def _run(
+        self, event: StoredEvent, occurrence: Occurrence, recipe: CompiledRecipe, verdict: Verdict
+    ) -> NewRun:
+        status, memory = RunStatus.QUEUED, None
+        connection_id = recipe.first_connection_id
+        if verdict.ruling is Ruling.FILTERED:
+            status = RunStatus.FILTERED
+        elif verdict.ruling is Ruling.BROKEN:
+            status = RunStatus.PARKED
+        elif verdict.ruling is Ruling.UNDETERMINED:
+            memory, connection_id = {"undetermined": True}, recipe.connection.id
+        return NewRun(
+            recipe_id=recipe.recipe_id,
+            version_id=recipe.version_id,
+            event_id=event.id,
+            record_key=occurrence.record_key or event.record_key,
+            label=occurrence.label,
+            lane=recipe.lane(event.record_key),
+            status=status,
+            reason=verdict.reason,
+            reason_kind=verdict.ruling.value if status != RunStatus.QUEUED else "",
+            connection_id=connection_id,
+            memory=memory,
+        )
+
+    def _parked(self, event: StoredEvent, occurrence: Occurrence, recipe: BrokenRecipe) -> NewRun:
+        return NewRun(
+            recipe_id=recipe.recipe_id,
+            version_id=recipe.version_id,
+            event_id=event.id,
+            record_key=event.record_key,
+            label=occurrence.label,
+            lane=None,
+            status=RunStatus.PARKED,
+            reason=recipe.error.message,
+            reason_kind=recipe.error.kind,
+        )

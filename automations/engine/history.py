@@ -1,0 +1,326 @@
+"""Reading what happened: runs, one run, events, and why a recipe did not run. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from automations.clock import Clock
+from automations.engine.contracts import JsonObject
+from automations.engine.registry import Registry
+from automations.errors import InputError, NotFoundError
+from automations.model.connection import Connection
+from automations.model.database import Database
+from automations.model.history import Attempt, Delivery, Event, Run
+from automations.model.recipe import Recipe, RecipeVersion
+from automations.model.states import RunStatus
+
+PAGE = 50
+PAGE_MAX = 1_000
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """One line of the history."""
+
+    run: Run
+    recipe: str
+    version: int
+    connection: str
+
+
+@dataclass(frozen=True)
+class DeliveryDetail:
+    delivery: Delivery
+    attempts: list[Attempt]
+    connection: str
+
+
+@dataclass(frozen=True)
+class RunDetail:
+    run: Run
+    recipe: Recipe
+    version: RecipeVersion
+    event: Event
+    connection: str
+    deliveries: list[DeliveryDetail]
+
+
+@dataclass(frozen=True)
+class WhyLine:
+    """What one recipe made of one event. run_id: None where it has no run."""
+
+    recipe: str
+    recipe_id: int
+    answer: str
+    reason: str
+    run_id: int | None
+
+
+class History:
+    def __init__(self, database: Database, registry: Registry, clock: Clock) -> None:
+        self._database = database
+        self._registry = registry
+        self._clock = clock
+
+    # -- runs
+
+    def runs(
+        self,
+        *,
+        recipe: str | None = None,
+        status: str | Sequence[str] | None = None,
+        record: str | None = None,
+        search: str | None = None,
+        since: datetime | None = None,
+        before_id: int | None = None,
+        limit: int = PAGE,
+    ) -> list[RunLine]:
+        """Return runs, newest first. record: `deal:5120`. search: an id, a record key or the start of a label.
+
+        Raises InputError for a status that does not exist, NotFoundError for a recipe that does not.
+        """
+        with self._database.read() as session:
+            query = (
+                select(Run, Recipe.name, RecipeVersion.number, Connection.name)
+                .join(Recipe, col(Recipe.id) == col(Run.recipe_id))
+                .join(RecipeVersion, col(RecipeVersion.id) == col(Run.version_id))
+                .join(Event, col(Event.id) == col(Run.event_id))
+                .join(Connection, col(Connection.id) == col(Event.connection_id))
+            )
+            if recipe:
+                recipe_id = session.exec(select(Recipe.id).where(col(Recipe.name) == recipe)).first()
+                if recipe_id is None:
+                    raise NotFoundError(f"There is no recipe named {recipe!r}. `automations recipe list` shows them.")
+                query = query.where(col(Run.recipe_id) == recipe_id)
+            wanted = [status] if isinstance(status, str) else list(status or ())
+            for word in wanted:
+                if word not in set(RunStatus):
+                    raise InputError(f"There is no run status {word!r}; use one of {', '.join(RunStatus)}.")
+            if wanted:
+                query = query.where(col(Run.status).in_(wanted))
+            if record:
+                query = query.where(col(Run.record_key) == record)
+            if search:
+                query = query.where(_matches(search))
+            if since is not None:
+                query = query.where(col(Run.created_at) >= since)
+            if before_id is not None:
+                query = query.where(col(Run.id) < before_id)
+            rows = session.exec(query.order_by(col(Run.id).desc()).limit(min(limit, PAGE_MAX))).all()
+        return [RunLine(*row) for row in rows]
+
+    def run(self, run_id: int) -> RunDetail:
+        """Raises NotFoundError."""
+        with self._database.read() as session:
+            run = session.get(Run, run_id)
+            if run is None:
+                raise NotFoundError(f"There is no run {run_id}; it may have been pruned.")
+            deliveries = session.exec(
+                select(Delivery)
+                .where(col(Delivery.run_id) == run_id)
+                .order_by(col(Delivery.step_index), col(Delivery.item_index))
+            ).all()
+            names = _connection_names(session)
+            details = [
+                DeliveryDetail(
+                    delivery,
+                    list(
+                        session.exec(
+                            select(Attempt)
+                            .where(col(Attempt.delivery_id) == delivery.id)
+                            .order_by(col(Attempt.number))
+                        )
+                    ),
+                    names.get(delivery.connection_id, ""),
+                )
+                for delivery in deliveries
+            ]
+            event = session.get_one(Event, run.event_id)
+            return RunDetail(
+                run=run,
+                recipe=session.get_one(Recipe, run.recipe_id),
+                version=session.get_one(RecipeVersion, run.version_id),
+                event=event,
+                connection=names.get(event.connection_id, ""),
+                deliveries=details,
+            )
+
+    # -- events
+
+    def events(
+        self,
+        *,
+        connection_id: int | None = None,
+        record: str | None = None,
+        before_id: int | None = None,
+        limit: int = PAGE,
+    ) -> list[tuple[Event, str]]:
+        """Return (event, connection name), newest first."""
+        with self._database.read() as session:
+            query = select(Event, Connection.name).join(Connection, col(Connection.id) == col(Event.connection_id))
+            if connection_id is not None:
+                query = query.where(col(Event.connection_id) == connection_id)
+            if record:
+                query = query.where(col(Event.record_key) == record)
+            if before_id is not None:
+                query = query.where(col(Event.id) < before_id)
+            rows = session.exec(query.order_by(col(Event.id).desc()).limit(min(limit, PAGE_MAX)))
+            return [(event, name) for event, name in rows]
+
+    def event(self, event_id: int) -> tuple[Event, str]:
+        """Return (event, connection name). Raises NotFoundError."""
+        with self._database.read() as session:
+            event = session.get(Event, event_id)
+            if event is None:
+                raise NotFoundError(f"There is no event {event_id}; it may have been pruned.")
+            connection = session.get(Connection, event.connection_id)
+            return event, connection.name if connection else ""
+
+    def why(self, event_id: int) -> list[WhyLine]:
+        """Return what every recipe made of an event: its run, or why it has none."""
+        event, _ = self.event(event_id)
+        with self._database.read() as session:
+            runs = {run.recipe_id: run for run in session.exec(select(Run).where(col(Run.event_id) == event_id))}
+            recipes = session.exec(select(Recipe).order_by(func.lower(col(Recipe.name)))).all()
+            kind = session.get_one(Connection, event.connection_id).kind
+        passed_over = {row[0]: row[2] for row in event.passed_over or []}
+        fitting = {trigger.key for trigger in self._registry.triggers_for(kind, event.topic)}
+        return [self._why(event, recipe, runs.get(recipe.id or 0), passed_over, fitting) for recipe in recipes]
+
+    def _why(
+        self, event: Event, recipe: Recipe, run: Run | None, passed_over: dict[int, str], fitting: set[str]
+    ) -> WhyLine:
+        recipe_id = recipe.id or 0
+        if run is not None:
+            answer = "filtered" if run.status == RunStatus.FILTERED else "ran"
+            return WhyLine(recipe.name, recipe_id, answer, run.reason, run.id)
+        if event.decided_at is None:
+            answer, reason = "waiting", "the event is stored and not decided yet"
+        elif event.problem:
+            answer, reason = "problem", event.problem
+        elif recipe_id in passed_over:
+            answer, reason = "not triggered", passed_over[recipe_id]
+        elif recipe.published_version_id is None:
+            answer, reason = "draft", "it was never published"
+        elif recipe.trigger_connection_id != event.connection_id:
+            answer, reason = "other source", "it listens to another connection"
+        elif recipe.trigger_key not in fitting:
+            trigger = self._registry.triggers.get(recipe.trigger_key or "")
+            title = trigger.title if trigger else recipe.trigger_key
+            answer, reason = "other trigger", f"it waits for “{title}”; this event was {event.topic}"
+        elif not recipe.enabled:
+            answer, reason = "off", "it is switched off"
+        else:
+            answer, reason = "later", "it was published or switched on after this event"
+        return WhyLine(recipe.name, recipe_id, answer, reason, None)
+
+    # -- counts
+
+    def undecided(self) -> int:
+        """Events accepted and not yet decided."""
+        with self._database.read() as session:
+            return session.exec(select(func.count()).select_from(Event).where(col(Event.decided_at).is_(None))).one()
+
+    def counts(self, since: datetime | None = None) -> dict[int, dict[str, int]]:
+        """Return run counts by recipe id and status since a time (default: the last 24 hours)."""
+        since = since or self._clock.now() - timedelta(hours=24)
+        with self._database.read() as session:
+            rows = session.exec(
+                select(Run.recipe_id, Run.status, func.count())
+                .where(col(Run.created_at) >= since)
+                .group_by(col(Run.recipe_id), col(Run.status))
+            )
+            found: dict[int, dict[str, int]] = {}
+            for recipe_id, status, count in rows:
+                found.setdefault(recipe_id, {})[str(status)] = count
+        return found
+
+    def parked(self) -> int:
+        """Runs that want a person."""
+        with self._database.read() as session:
+            return session.exec(
+                select(func.count()).select_from(Run).where(col(Run.status) == str(RunStatus.PARKED))
+            ).one()
+
+    def last_run_at(self) -> dict[int, datetime]:
+        """Return when each recipe last had a run."""
+        with self._database.read() as session:
+            newest = session.exec(select(func.max(Run.id)).group_by(col(Run.recipe_id))).all()
+            rows = session.exec(select(Run.recipe_id, Run.created_at).where(col(Run.id).in_(newest)))
+            return {recipe_id: at for recipe_id, at in rows}
+
+
+def _matches(search: str) -> Any:
+    text = search.strip()
+    if text.isdigit():
+        return (col(Run.id) == int(text)) | (col(Run.record_key).like(f"%:{text}"))
+    if ":" in text and " " not in text:
+        return col(Run.record_key) == text
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return func.lower(col(Run.label)).like(f"%{escaped.lower()}%", escape="\\")
+
+
+def _connection_names(session: Session) -> dict[int, str]:
+    return {row[0] or 0: row[1] for row in session.exec(select(Connection.id, Connection.name))}
+
+
+def run_as_json(line: RunLine, deliveries: Sequence[DeliveryDetail] = ()) -> JsonObject:
+    """Return the contract's form of a run."""
+    run = line.run
+    return {
+        "id": run.id,
+        "recipe": line.recipe,
+        "version": line.version,
+        "event_id": run.event_id,
+        "record": run.record_key,
+        "status": str(run.status),
+        "reason": run.reason,
+        "started_at": _iso(run.started_at),
+        "finished_at": _iso(run.finished_at),
+        "steps": [
+            {
+                "name": d.delivery.step_name,
+                "action": d.delivery.action,
+                "status": str(d.delivery.status),
+                "reason": d.delivery.reason,
+                "attempts": d.delivery.attempts,
+            }
+            for d in deliveries
+        ],
+    }
+
+
+def detail_as_json(detail: RunDetail) -> JsonObject:
+    """Return a run with every delivery, attempt, request and reply; secrets were masked when stored."""
+    line = RunLine(detail.run, detail.recipe.name, detail.version.number, detail.connection)
+    answer = run_as_json(line, detail.deliveries)
+    for step, d in zip(answer["steps"], detail.deliveries, strict=True):
+        step |= {
+            "fields": d.delivery.fields,
+            "outputs": d.delivery.outputs,
+            "idempotency_key": d.delivery.idempotency_key,
+            "next_attempt_at": _iso(d.delivery.next_attempt_at),
+            "tries": [
+                {
+                    "number": a.number,
+                    "started_at": _iso(a.started_at),
+                    "duration_ms": a.duration_ms,
+                    "outcome": a.outcome,
+                    "message": a.message,
+                    "batch_size": a.batch_size,
+                    "exchanges": a.exchanges,
+                }
+                for a in d.attempts
+            ],
+        }
+    return answer
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat().replace("+00:00", "Z") if at else None

@@ -1,0 +1,155 @@
+"""Events onto disk. An arrival is answered only after the commit that holds it.
+
+Requests that come at the same moment share one transaction: each hands its rows to the one committing
+thread and waits for the commit they ended up in. A process that dies before the commit has answered nobody.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection as SqlConnection
+
+from automations.clock import Clock
+from automations.engine.contracts import Arrival
+from automations.errors import StorageUnavailableError
+from automations.model.columns import micros
+from automations.model.database import Database
+from automations.model.states import EventOrigin
+
+GROUP_MAX = 200
+ACCEPT_TIMEOUT_S = 9.0
+_COLUMNS = (
+    "connection_id", "dedupe_key", "topic", "record_key", "origin",
+    "occurred_at", "received_at", "payload", "label", "problem",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """event_id: None when it was here already (`duplicate`)."""
+
+    event_id: int | None
+
+    @property
+    def duplicate(self) -> bool:
+        return self.event_id is None
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    rows: list[tuple[Any, ...]]
+    done: Future[list[Accepted]]
+
+
+class Intake:
+    """Takes arrivals from many threads. `on_accepted` is called after each commit that stored something."""
+
+    def __init__(self, database: Database, clock: Clock, on_accepted: Callable[[], None]) -> None:
+        self._database = database
+        self._clock = clock
+        self._on_accepted = on_accepted
+        self._inbox: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+
+    def accept(
+        self,
+        connection_id: int,
+        arrivals: Sequence[Arrival],
+        origin: EventOrigin = EventOrigin.HOOK,
+    ) -> list[Accepted]:
+        """Store the arrivals and return once they are on disk, one answer an arrival, in order.
+
+        Raises StorageUnavailableError when they could not be stored; then none of them was.
+        """
+        if not arrivals:
+            return []
+        received_at = micros(self._clock.now())
+        rows = [
+            (
+                connection_id, arrival.dedupe_key, arrival.topic, arrival.record_key, str(origin),
+                micros(arrival.occurred_at) if arrival.occurred_at else None,
+                received_at, arrival.payload, "", "",
+            )
+            for arrival in arrivals
+        ]  # fmt: skip
+        waiting = _Waiting(rows, Future())
+        self._ensure_committer()
+        self._inbox.put(waiting)
+        try:
+            return waiting.done.result(timeout=ACCEPT_TIMEOUT_S)
+        except TimeoutError:
+            raise StorageUnavailableError(
+                "The event could not be stored in time. Send it again in some seconds."
+            ) from None
+
+    def close(self) -> None:
+        """Commit what waits, then end the committing thread."""
+        thread = self._thread
+        if thread is not None:
+            self._inbox.put(None)
+            thread.join(timeout=ACCEPT_TIMEOUT_S)
+
+    def _ensure_committer(self) -> None:
+        if self._thread is None or not self._thread.is_alive():
+            with self._starting:
+                if self._thread is None or not self._thread.is_alive():
+                    self._thread = threading.Thread(target=self._commit_forever, name="intake", daemon=True)
+                    self._thread.start()
+
+    def _commit_forever(self) -> None:
+        while True:
+            first = self._inbox.get()
+            if first is None:
+                return
+            group = [first]
+            ends = False
+            while len(group) < GROUP_MAX:
+                try:
+                    following = self._inbox.get_nowait()
+                except queue.Empty:
+                    break
+                if following is None:
+                    ends = True
+                    break
+                group.append(following)
+            self._commit(group)
+            if ends:
+                return
+
+    def _commit(self, group: list[_Waiting]) -> None:
+        try:
+            with self._database.connect_for_write() as connection:
+                stored = insert_events(connection, [row for waiting in group for row in waiting.rows])
+        except BaseException as error:  # noqa: BLE001 - every waiting request must hear of it
+            for waiting in group:
+                waiting.done.set_exception(error)
+            return
+        answers = iter(stored)
+        for waiting in group:
+            waiting.done.set_result([Accepted(next(answers)) for _ in waiting.rows])
+        if any(event_id is not None for event_id in stored):
+            self._on_accepted()
+
+
+def insert_events(connection: SqlConnection, rows: Sequence[tuple[Any, ...]]) -> list[int | None]:
+    """Insert what is new; return one id a row, None for a row whose dedupe key is known already."""
+    mark = "?" if connection.dialect.name == "sqlite" else "%s"
+    one = "(" + ", ".join([mark] * len(_COLUMNS)) + ")"
+    found: dict[tuple[int, str], int] = {}
+    for start in range(0, len(rows), GROUP_MAX):
+        chunk = rows[start : start + GROUP_MAX]
+        sql = (
+            f"INSERT INTO event ({', '.join(_COLUMNS)}) VALUES {', '.join([one] * len(chunk))} "  # noqa: S608 - marks only
+            "ON CONFLICT (connection_id, dedupe_key) DO NOTHING RETURNING connection_id, dedupe_key, id"
+        )
+        parameters = tuple(value for row in chunk for value in row)
+        for connection_id, key, event_id in connection.exec_driver_sql(sql, parameters):
+            found[connection_id, key] = event_id
+    return [found.pop((row[0], row[1]), None) for row in rows]

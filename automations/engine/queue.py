@@ -1,0 +1,153 @@
+"""Wake-ups: Huey carries them, SQL holds the truth. Losing one costs a second, never an event.
+
+One wake-up carries any number of runs: a worker that is woken looks at the database until nothing is due. On
+one machine a doorbell (a datagram socket in the instance folder) makes the waiting consumer look at once, so
+that nothing polls.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import structlog
+from huey import Huey, SqliteHuey
+from huey.storage import SqliteStorage
+
+WAKE_TASK = "work"
+BELL_WAIT_S = 5.0
+_log = structlog.get_logger("queue")
+
+
+class Doorbell:
+    """A socket that anybody on this machine may ring. Ringing one that nobody hears is no error."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self._socket.setblocking(False)
+        self._path: Path | None = None
+
+    def listen(self, name: str) -> None:
+        """Hear rings from now on, as `name`; one process a name."""
+        path = self._folder / f"bell-{name}.sock"
+        path.unlink(missing_ok=True)
+        self._socket.bind(_short(path))
+        self._path = path
+
+    def wait(self, timeout_s: float) -> None:
+        """Return when it rings, or after the time."""
+        ready, _, _ = select.select([self._socket], [], [], timeout_s)
+        if ready:
+            with contextlib.suppress(BlockingIOError):
+                while self._socket.recv(64):
+                    pass
+
+    def ring(self) -> None:
+        for path in self._folder.glob("bell-*.sock"):
+            try:
+                self._socket.sendto(b"!", _short(path))
+            except (BlockingIOError, FileNotFoundError):
+                continue
+            except ConnectionRefusedError:
+                path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        self._socket.close()
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+
+def _short(path: Path) -> str:
+    """Return a path that fits a socket address (108 bytes): relative where the absolute one is too long."""
+    text = str(path)
+    return text if len(text.encode()) < 100 else os.path.relpath(path)
+
+
+class _BellStorage(SqliteStorage):  # type: ignore[misc]
+    """Huey's SQLite queue whose consumer waits for the bell in place of polling."""
+
+    blocking = True
+
+    def __init__(self, *args: Any, bell: Doorbell, **kwargs: Any) -> None:
+        self.bell = bell
+        super().__init__(*args, **kwargs)
+
+    def dequeue(self) -> Any:
+        found = super().dequeue()
+        if found is None:
+            self.bell.wait(BELL_WAIT_S)
+            found = super().dequeue()
+        return found
+
+
+class WakeUps:
+    """The queue of one installation. `ring` from anywhere; `start` in a worker."""
+
+    def __init__(self, url: str, instance: Path) -> None:
+        self._bell = Doorbell(instance)
+        self._huey = _make_huey(url, self._bell)
+        self._on_wake: Callable[[], None] = lambda: None
+        self._task = self._huey.task(name=WAKE_TASK, expires=None)(self._wake)
+        self._consumer: Any = None
+        self._lock = threading.Lock()
+
+    def ring(self) -> None:
+        """Something may be due. Rings that nobody has heard yet are not repeated."""
+        try:
+            with self._lock:
+                if self._huey.storage.queue_size() == 0:
+                    self._task()
+            self._bell.ring()
+        except Exception as error:  # noqa: BLE001 - a lost wake-up costs a second; what was accepted stays accepted
+            _log.warning("queue.ring_failed", error=type(error).__name__)
+
+    def start(self, name: str, on_wake: Callable[[], None]) -> None:
+        """Call `on_wake` for every wake-up, from a thread of Huey's consumer, until `stop`."""
+        self._on_wake = on_wake
+        self._bell.listen(name)
+        self._consumer = self._huey.create_consumer(
+            workers=1, periodic=False, scheduler_interval=60, check_worker_health=False
+        )
+        self._consumer._set_signal_handlers = lambda: None
+        self._consumer.start()
+
+    def stop(self) -> None:
+        if self._consumer is not None:
+            self._consumer.stop_flag.set()
+            self._bell.ring()
+            self._consumer = None
+        self.close()
+
+    def close(self) -> None:
+        self._huey.storage.close()
+        self._bell.close()
+
+    def _wake(self) -> None:
+        self._on_wake()
+
+
+def _make_huey(url: str, bell: Doorbell) -> Huey:
+    if url.startswith("sqlite:///"):
+        return SqliteHuey(
+            "automations",
+            storage_class=_BellStorage,
+            results=False,
+            store_none=False,
+            filename=url.removeprefix("sqlite:///"),
+            fsync=False,
+            bell=bell,
+        )
+    if url.startswith(("redis://", "rediss://")):
+        from huey import RedisHuey
+
+        return RedisHuey("automations", url=url, results=False)
+    from huey.contrib.sql_huey import SqlHuey
+
+    return SqlHuey("automations", database=url.replace("+psycopg", ""), results=False)

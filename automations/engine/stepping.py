@@ -1,0 +1,267 @@
+"""What a run does next. Pure but for the templates it renders: values in, one move out.
+
+Real runs and test-runs walk the same way; only who carries out the moves differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from automations.engine.compiled import CompiledRecipe, CompiledStep
+from automations.engine.conditions import judge
+from automations.engine.context import Envelope, build_context, with_item
+from automations.engine.contracts import ActionFields, JsonObject, Occurrence
+from automations.engine.definition import FOR_EACH_MAX
+from automations.engine.templating import MISSING, render
+from automations.errors import AutomationError, FieldsError, MappingError, RecipeError
+from automations.model.states import CLOSED_DELIVERIES, DeliveryStatus, RunStatus
+
+
+@dataclass(frozen=True)
+class LookUp:
+    """Fetch the related records before anything else."""
+
+    connection_id: int
+
+
+@dataclass(frozen=True)
+class Send:
+    """Make one delivery. delivery_id None: it has no row yet. in_doubt: an earlier try may have done it."""
+
+    step: CompiledStep
+    item_index: int
+    fields: ActionFields
+    left_out: tuple[str, ...] = ()
+    delivery_id: int | None = None
+    attempts: int = 0
+    in_doubt: bool = False
+    first_tried_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Close:
+    """Close one delivery without a call: skipped with its reason, or parked because it cannot be rendered."""
+
+    step: CompiledStep
+    item_index: int
+    status: DeliveryStatus
+    reason: str
+    reason_kind: str = ""
+    error: AutomationError | None = None
+
+
+@dataclass(frozen=True)
+class WaitUntil:
+    """Go on at a time, durably."""
+
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True)
+class End:
+    """The run is over."""
+
+    status: RunStatus
+    reason: str = ""
+    reason_kind: str = ""
+
+
+Move = LookUp | Send | Close | WaitUntil | End
+
+
+@dataclass(frozen=True)
+class PastDelivery:
+    """A delivery that exists already, from before a wait, a retry or a crash."""
+
+    delivery_id: int
+    status: DeliveryStatus
+    reason_kind: str
+    fields: JsonObject | None
+    outputs: JsonObject | None
+    attempts: int
+    created_at: datetime | None = None
+
+
+@dataclass
+class Walk:
+    """One run on its way. `next_move` tells what to do; `done` takes what came of it.
+
+    memory: what must survive a restart: `related`, `steps`, `waited` (index of the step waited for).
+    """
+
+    recipe: CompiledRecipe
+    occurrence: Occurrence
+    envelope: Envelope
+    memory: JsonObject
+    run_id: int = 0
+    replay_number: int = 0
+    step_index: int = 0
+    item_index: int = 0
+    past: dict[tuple[int, int], PastDelivery] = field(default_factory=dict)
+    must_look_up: bool = False
+    _context: JsonObject | None = None
+    _items: Sequence[Any] | None = None
+
+    @property
+    def context(self) -> JsonObject:
+        if self._context is None:
+            self._context = build_context(
+                self.occurrence,
+                self.envelope,
+                related=self.memory.get("related"),
+                steps=self.memory.get("steps"),
+            )
+        return self._context
+
+    def looked_up(self, related: Mapping[str, Any]) -> None:
+        """Keep what was fetched; it stays the same for the whole run, over retries and restarts."""
+        self.memory["related"] = dict(related)
+        self._context = None
+        self.must_look_up = False
+
+    def next_move(self, now: datetime) -> Move:
+        """Return what to do next. Asked again without `done`, it answers the same."""
+        if self.must_look_up:
+            return LookUp(self.recipe.connection.id)
+        while self.step_index < len(self.recipe.steps):
+            step = self.recipe.steps[self.step_index]
+            if step.part.wait_s and self.memory.get("waited") != step.index:
+                return WaitUntil(
+                    now + timedelta(seconds=step.part.wait_s), f"waits {step.part.wait} before {step.name}"
+                )
+            try:
+                items = self._items_of(step)
+            except RecipeError as error:
+                self._items = [None]
+                return Close(step, 0, DeliveryStatus.PARKED, error.message, error.kind, error)
+            if self.item_index >= len(items):
+                self._next_step()
+                continue
+            move = self._item_move(step, items)
+            if move is not None:
+                return move
+        return End(RunStatus.SUCCEEDED)
+
+    def waited(self) -> None:
+        """Note that the step's `wait` is over when the run comes back."""
+        self.memory["waited"] = self.step_index
+
+    def done(self, status: DeliveryStatus, outputs: Mapping[str, Any] | None, reason: str = "") -> None:
+        """Take the outcome of the move for the present item, and go on."""
+        step = self.recipe.steps[self.step_index]
+        self._remember(step, status, outputs, reason)
+        self.item_index += 1
+
+    def _remember(
+        self, step: CompiledStep, status: DeliveryStatus, outputs: Mapping[str, Any] | None, reason: str
+    ) -> None:
+        steps = self.memory.setdefault("steps", {})
+        outcome = {**(outputs or {}), "status": str(status), "reason": reason}
+        if step.for_each is not None and self.item_index > 0 and step.name in steps:
+            before = steps[step.name]
+            if before.get("status") == DeliveryStatus.PARKED:
+                outcome["status"] = before["status"]
+        steps[step.name] = outcome
+        if self._context is not None:
+            self._context["steps"] = dict(steps)
+
+    def _next_step(self) -> None:
+        step = self.recipe.steps[self.step_index]
+        if self.item_index == 0:
+            self._remember(step, DeliveryStatus.SKIPPED, None, "there was nothing to go through")
+        self.step_index += 1
+        self.item_index = 0
+        self._items = None
+
+    def _items_of(self, step: CompiledStep) -> Sequence[Any]:
+        if self._items is None:
+            self._items = [None] if step.for_each is None else self._each(step)
+        return self._items
+
+    def _each(self, step: CompiledStep) -> Sequence[Any]:
+        assert step.for_each is not None
+        found = render(step.for_each, self.context)
+        if found is MISSING or found is None:
+            return []
+        if not isinstance(found, list):
+            raise MappingError(
+                f"Step {step.name!r}: for_each needs a list and found {type(found).__name__}. Choose a field that "
+                "holds a list.",
+                step=step.name,
+                field="for_each",
+            )
+        if len(found) > FOR_EACH_MAX:
+            raise MappingError(
+                f"Step {step.name!r}: for_each found {len(found)} items; {FOR_EACH_MAX} is the most.",
+                step=step.name,
+                field="for_each",
+            )
+        return found
+
+    def _item_move(self, step: CompiledStep, items: Sequence[Any]) -> Move | None:
+        """Return the move for the present item, or None when it was over already."""
+        past = self.past.get((step.index, self.item_index))
+        if past is not None:
+            return self._again(step, past)
+        context = self.context
+        if step.for_each is not None:
+            context = with_item(context, items[self.item_index], self.item_index, len(items))
+        try:
+            refused = self._refusal(step, context)
+            if refused:
+                return Close(step, self.item_index, DeliveryStatus.SKIPPED, refused, "condition")
+            rendered = step.mapping.render(context)
+        except RecipeError as error:
+            return Close(step, self.item_index, DeliveryStatus.PARKED, error.message, error.kind, error)
+        return Send(step, self.item_index, rendered.typed, rendered.left_out)
+
+    def _refusal(self, step: CompiledStep, context: Mapping[str, Any]) -> str:
+        if step.only_if is None:
+            return ""
+        judgement = judge(step.only_if, context, previous=context.get("previous"))
+        if judgement.passed:
+            return ""
+        return next((r.sentence for r in judgement.why if not r.passed), "its condition is not met")
+
+    def _again(self, step: CompiledStep, past: PastDelivery) -> Move | None:
+        if past.status in CLOSED_DELIVERIES:
+            self.done(past.status, past.outputs)
+            return None
+        if past.status == DeliveryStatus.PARKED:
+            if step.part.on_error == "continue":
+                self.done(past.status, past.outputs)
+                return None
+            return End(RunStatus.PARKED, f"{step.name}: a delivery is parked", past.reason_kind)
+        try:
+            fields = step.mapping.typed(past.fields or {})
+        except FieldsError as error:
+            return Close(step, self.item_index, DeliveryStatus.PARKED, error.message, error.kind, error)
+        in_doubt = past.status == DeliveryStatus.SENDING or past.reason_kind == "unknown"
+        return Send(
+            step,
+            self.item_index,
+            fields,
+            delivery_id=past.delivery_id,
+            attempts=past.attempts,
+            in_doubt=in_doubt,
+            first_tried_at=past.created_at,
+        )
+
+    @property
+    def target_connection_id(self) -> int:
+        """Whom the next move talks to; 0 for nobody."""
+        if self.must_look_up:
+            return self.recipe.connection.id
+        if self.step_index < len(self.recipe.steps):
+            return self.recipe.steps[self.step_index].connection_id
+        return 0
+
+
+def idempotency_key(walk: Walk, step_index: int, item_index: int) -> str:
+    """Return the key of one delivery: the same over attempts and restarts, another for a replay."""
+    item = f"-{item_index}" if item_index else ""
+    return f"run-{walk.run_id}-{walk.recipe.steps[step_index].name}{item}"
