@@ -41,7 +41,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("folder", CARRIED)
 def test_wheel_carries_every_file_of(folder: str, wheel: Path) -> None:
-    files = [path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    files = [
+        path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    ]
     assert files, f"{folder}/ is empty."
     wanted = {f"{CARRIED[folder]}/{path.relative_to(ROOT / folder).as_posix()}" for path in files}
     with zipfile.ZipFile(wheel) as archive:
