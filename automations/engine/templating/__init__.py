@@ -10,7 +10,13 @@ from automations.engine.templating.filters import FILTERS
 from automations.engine.templating.is_tests import TESTS
 from automations.engine.templating.missing import MISSING, Missing
 from automations.engine.templating.syntax import TemplateProblem
-from automations.engine.templating.template import Template, compile_expression, compile_value, render
+from automations.engine.templating.template import (
+    Template,
+    compile_expression,
+    compile_value,
+    explain_missing,
+    render,
+)
 from automations.engine.templating.values import LazyMapping
 
 __all__ = [
@@ -25,5 +31,6 @@ __all__ = [
     "check",
     "compile_expression",
     "compile_value",
+    "explain_missing",
     "render",
 ]

@@ -1,11 +1,13 @@
-"""What to say about a name nobody knows."""
+"""What to say about a name nobody knows, and about a value that is not there."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from automations.engine.templating.spelling import nearest
+from automations.engine.templating.comparing import nothing
+from automations.engine.templating.spelling import did_you_mean, nearest
+from automations.engine.templating.values import member
 
 NAMES_LISTED: Final = 12
 _ALIASES: Final = ("record", "event", "steps", "previous")
@@ -35,3 +37,30 @@ def _sentence(name: str, near: str | None, roots: Collection[str]) -> str:
         return f"{fact} Did you mean '{near}'? Choose a field from the sample record."
     listed = ", ".join(sorted(roots)[:NAMES_LISTED])
     return f"{fact} Choose a field from the sample record" + (f": {listed}." if listed else ".")
+
+
+def why_missing(paths: Collection[tuple[str, ...]], context: Mapping[str, Any]) -> str:
+    """Return the sentence for the first of the paths that leads nowhere; empty when all lead somewhere."""
+    for path in sorted(paths):
+        holder: Any = context
+        for place, key in enumerate(path):
+            index = (
+                int(key) if key.isdecimal() and len(key) < 10 and isinstance(holder, (list, tuple)) else key
+            )
+            found = member(holder, index)
+            if nothing(found):
+                return _missing_sentence(".".join(path[:place]), key, holder, found)
+            holder = found
+    return ""
+
+
+def _missing_sentence(before: str, key: str, holder: Any, found: Any) -> str:
+    where = f"{before}.{key}" if before else key
+    if found is None:
+        return f"'{where}' is null."
+    near = (
+        did_you_mean(key, [name for name in holder if isinstance(name, str)])
+        if isinstance(holder, Mapping)
+        else ""
+    )
+    return f"There is no '{key}' in '{before}'.{near}" if before else f"'{key}' is not known here.{near}"

@@ -19,7 +19,7 @@ from automations.engine.templating.context import GuardedContext
 from automations.engine.templating.environment import GuardedEnvironment, guard
 from automations.engine.templating.limits import COMPILED_TEMPLATES_KEPT, MAX_NESTING
 from automations.engine.templating.missing import MISSING, AbsentPartError
-from automations.engine.templating.naming import unknown_name
+from automations.engine.templating.naming import unknown_name, why_missing
 from automations.engine.templating.paths import paths_read, static_path
 from automations.engine.templating.syntax import TemplateProblem, UnreadableError, problems_in, read
 from automations.engine.templating.values import UnknownNameError, finish, member
@@ -32,9 +32,9 @@ MARKUP: Final = ("{{", "{%", "{#")
 class Template:
     """One compiled value; immutable, and safe to render from several threads.
 
-    source: as written. is_constant: no markup; renders to itself. is_expression: one `{{ … }}` and nothing
-    else. paths: what it reads, each path with its static keys in their longest form; list indexes as text.
-    names: the top-level names among them.
+    source: as written; a bare expression stands in `{{ }}`. is_constant: no markup; renders to itself.
+    is_expression: one `{{ … }}` and nothing else. paths: what it reads, each path with its static keys in
+    their longest form; list indexes as text. names: the top-level names among them.
     """
 
     __slots__ = ("_keys", "_program", "_value", "is_constant", "is_expression", "names", "paths", "source")
@@ -264,3 +264,8 @@ def render(template_or_tree: Any, context: Mapping[str, Any]) -> Any:
     if isinstance(template_or_tree, list):
         return [render(entry, context) for entry in template_or_tree]
     return finish(template_or_tree)
+
+
+def explain_missing(template: Template, context: Mapping[str, Any]) -> str:
+    """Return why a template gave nothing for this context, naming the field and the nearest right one."""
+    return why_missing(template.paths, context) or "The template gives no value for this record."
