@@ -107,7 +107,8 @@ def receive(response: requests.Response, *, effect: Effect, host: str) -> tuple[
     pieces: list[bytes] = []
     size, fault, lost = 0, "", False
     try:
-        while size <= LARGEST_REPLY and (piece := raw.read(_PIECE, decode_content=True)):
+        # `read1` keeps what came before a break, where `read` would throw it away.
+        while size <= LARGEST_REPLY and (piece := raw.read1(_PIECE, decode_content=True)):
             pieces.append(piece)
             size += len(piece)
         if size > LARGEST_REPLY:

@@ -1,0 +1,292 @@
+import datetime
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from automations.connectors import sessions
+from automations.connectors.http import Door, Limits, NetworkPolicy, SessionPool
+from automations.errors import BlockedAddressError, OutcomeUnknownError, UnavailableError
+from tests.connectors.scripted_server import (
+    ScriptedServer,
+    drip,
+    hang_up,
+    reply,
+    reply_then_hang_up,
+    reset,
+    silence,
+)
+
+QUICK = Limits(connect_s=0.5, read_s=0.4, total_s=0.8)
+PoolMaker = Callable[..., SessionPool]
+
+
+class Names:
+    """A resolver that gives the next of its answers, the last one for ever, and counts."""
+
+    def __init__(self, *answers: list[str]) -> None:
+        self.answers = list(answers)
+        self.asked: list[str] = []
+
+    def __call__(self, host: str, port: int, timeout_s: float) -> list[str]:
+        self.asked.append(host)
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+@pytest.fixture
+def make_pool() -> Iterator[PoolMaker]:
+    made: list[SessionPool] = []
+
+    def make(
+        resolve: Any = None, networks: tuple[str, ...] = ("127.0.0.0/8",), **options: Any
+    ) -> SessionPool:
+        policy = NetworkPolicy(networks, resolve=resolve) if resolve else NetworkPolicy(networks)
+        made.append(SessionPool(policy, limits=QUICK, **options))
+        return made[-1]
+
+    yield make
+    for pool in made:
+        pool.close()
+
+
+def door_of(pool: SessionPool, connection: str = "acme") -> Door:
+    return Door(pool, connection=connection)
+
+
+def write(door: Door, url: str) -> int:
+    return door.send("POST", url, effect="write", json={}).status
+
+
+# -- keep-alive -------------------------------------------------------------------------------------
+
+
+def test_connection_is_kept_and_its_name_looked_up_once(make_pool: PoolMaker) -> None:
+    names = Names(["127.0.0.1"], ["10.0.0.1"])
+    pool = make_pool(names)
+    with ScriptedServer() as server:
+        for _ in range(3):
+            write(door_of(pool), server.url(host="api.example"))
+    assert server.connections == 1
+    assert names.asked == ["api.example"]
+    assert server.requests[0].headers["host"] == f"api.example:{server.port}"
+
+
+def test_name_that_turns_inwards_is_stopped_at_the_next_connection(make_pool: PoolMaker) -> None:
+    pool = make_pool(Names(["127.0.0.1"], ["127.0.0.2"]), networks=("127.0.0.1/32",))
+    with ScriptedServer(reply(Connection="close")) as server:
+        write(door_of(pool), server.url(host="api.example"))
+        with pytest.raises(BlockedAddressError):
+            write(door_of(pool), server.url(host="api.example"))
+    assert server.connections == 1
+
+
+def test_idle_connection_closed_by_the_server_is_replaced_before_a_write(make_pool: PoolMaker) -> None:
+    pool = make_pool()
+    with ScriptedServer(reply_then_hang_up) as server:
+        write(door_of(pool), server.url("/1"))
+        assert server.closed.acquire(timeout=5)
+        assert write(door_of(pool), server.url("/2")) == 200
+    assert [request.path for request in server.requests] == ["/1", "/2"]
+    assert server.connections == 2
+
+
+def test_kept_connection_lost_while_in_use_is_unknown_and_not_tried_again(make_pool: PoolMaker) -> None:
+    pool = make_pool()
+    for behaviour in (hang_up, reset):
+        with ScriptedServer(reply(), behaviour) as server:
+            write(door_of(pool), server.url())
+            with pytest.raises(OutcomeUnknownError):
+                write(door_of(pool), server.url())
+        assert len(server.requests) == 2
+
+
+def test_connection_idle_for_long_is_not_used_again(
+    make_pool: PoolMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = make_pool()
+    with ScriptedServer() as server:
+        write(door_of(pool), server.url())
+        monkeypatch.setattr(sessions, "_IDLE_S", 0.0)
+        write(door_of(pool), server.url())
+    assert server.connections == 2
+
+
+def test_second_address_is_tried_when_the_first_refuses(make_pool: PoolMaker) -> None:
+    with ScriptedServer() as server:
+        assert (
+            write(door_of(make_pool(Names(["127.0.0.9", "127.0.0.1"]))), server.url(host="api.example"))
+            == 200
+        )
+
+
+def test_head_and_body_leave_in_one_piece(make_pool: PoolMaker) -> None:
+    pieces: list[bytes] = []
+
+    def read_once(sock: socket.socket, _: threading.Event) -> bool:
+        sock.settimeout(5)
+        pieces.append(sock.recv(65536))
+        return False
+
+    with ScriptedServer(on_connect=read_once) as server, pytest.raises(OutcomeUnknownError):
+        write(door_of(make_pool()), server.url())
+    assert pieces[0].endswith(b"\r\n\r\n{}")
+
+
+# -- sessions ---------------------------------------------------------------------------------------
+
+
+def test_each_connection_and_each_thread_has_its_own_session(make_pool: PoolMaker) -> None:
+    pool = make_pool()
+    mine = [pool.adapter("a"), pool.adapter("b"), pool.adapter("a")]
+    others: list[Any] = []
+    thread = threading.Thread(target=lambda: others.append(pool.adapter("a")))
+    thread.start()
+    thread.join()
+    assert mine[0] is mine[2]
+    assert len({id(adapter) for adapter in [*mine, *others]}) == 3
+
+
+def test_session_unused_longest_is_closed(make_pool: PoolMaker) -> None:
+    pool = make_pool(per_thread=2)
+    with ScriptedServer() as server:
+        for connection in ("a", "b", "a", "c"):
+            write(door_of(pool, connection), server.url())
+        assert server.closed.acquire(timeout=5)
+        write(door_of(pool, "a"), server.url())
+        assert server.connections == 3
+        write(door_of(pool, "b"), server.url())
+        assert server.connections == 4
+
+
+def test_closing_the_pool_closes_every_socket(make_pool: PoolMaker) -> None:
+    pool = make_pool()
+    with ScriptedServer() as server:
+        write(door_of(pool), server.url())
+        pool.close()
+        assert server.closed.acquire(timeout=5)
+        assert write(door_of(pool), server.url()) == 200
+
+
+def test_many_hosts_of_one_connection_keep_few_sockets(make_pool: PoolMaker) -> None:
+    pool = make_pool(Names(["127.0.0.1"]))
+    with ScriptedServer() as server:
+        for number in range(12):
+            write(door_of(pool), server.url(host=f"h{number}.example"))
+        for _ in range(4):
+            assert server.closed.acquire(timeout=5)
+        assert not server.closed.acquire(timeout=0.1)
+
+
+# -- TLS --------------------------------------------------------------------------------------------
+
+
+class Authority:
+    """A certificate authority of its own, in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
+        self.bundle = folder / "authority.pem"
+        certificate = self._sign(self._name, self._key, days=10, authority=True)
+        self.bundle.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+
+    def server_context(self, *hosts: str, days: int = 10) -> ssl.SSLContext:
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = self._sign(x509.Name([]), key, days=days, hosts=hosts)
+        path = self._folder / f"{hosts[0]}{days}.pem"
+        path.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+            + certificate.public_bytes(serialization.Encoding.PEM)
+        )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(path)
+        return context
+
+    def _sign(
+        self, name: x509.Name, key: Any, *, days: int, authority: bool = False, hosts: tuple[str, ...] = ()
+    ) -> x509.Certificate:
+        now = datetime.datetime.now(datetime.UTC)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=20))
+            .not_valid_after(now + datetime.timedelta(days=days))
+            .add_extension(x509.BasicConstraints(authority, None), critical=True)
+        )
+        if hosts:
+            names = [x509.IPAddress(ip_address(h)) if h[0].isdigit() else x509.DNSName(h) for h in hosts]
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=not name.rdns)
+        return builder.sign(self._key, hashes.SHA256())
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("tls"))
+
+
+def test_tls_checks_the_name_while_connecting_to_the_address(
+    make_pool: PoolMaker, authority: Authority
+) -> None:
+    context = authority.server_context("api.example")
+    seen: list[str | None] = []
+    context.sni_callback = lambda sock, name, _: seen.append(name)
+    pool = make_pool(Names(["127.0.0.1"]), ca_bundle=authority.bundle)
+    with ScriptedServer(tls=context) as server:
+        assert write(door_of(pool), server.url(host="api.example")) == 200
+        assert write(door_of(pool), server.url(host="api.example")) == 200
+    assert seen == ["api.example"]
+    assert server.requests[0].headers["host"] == f"api.example:{server.port}"
+
+
+@pytest.mark.parametrize(
+    ("hosts", "days", "trusted", "fact"),
+    [
+        (("other.example",), 10, True, "not valid .*mismatch"),
+        (("api.example",), -1, True, "not valid .*expired"),
+        (("api.example",), 10, False, "not valid .*unable to get local issuer"),
+    ],
+)
+def test_invalid_certificate_sends_nothing_and_says_why(
+    make_pool: PoolMaker, authority: Authority, hosts: tuple[str, ...], days: int, trusted: bool, fact: str
+) -> None:
+    pool = make_pool(Names(["127.0.0.1"]), ca_bundle=authority.bundle if trusted else None)
+    with ScriptedServer(tls=authority.server_context(*hosts, days=days)) as server:
+        door = door_of(pool)
+        with pytest.raises(UnavailableError, match=fact):
+            write(door, server.url(host="api.example"))
+    assert server.requests == []
+    assert not door.exchanges[0].sent
+
+
+@pytest.mark.parametrize("behaviour", [hang_up, reset, silence])
+def test_handshake_that_is_cut_or_hangs_sends_nothing(make_pool: PoolMaker, behaviour: Any) -> None:
+    with ScriptedServer(on_connect=behaviour) as server:
+        door = door_of(make_pool())
+        with pytest.raises(UnavailableError, match="while the secure connection was made"):
+            write(door, server.url().replace("http:", "https:"))
+        assert not door.exchanges[0].sent
+
+
+def test_deadline_holds_over_tls_too(make_pool: PoolMaker, authority: Authority) -> None:
+    pool = make_pool(ca_bundle=authority.bundle)
+    answer = drip(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+    with ScriptedServer(answer, tls=authority.server_context("127.0.0.1")) as server:
+        door = door_of(pool)
+        with pytest.raises(OutcomeUnknownError):
+            write(door, server.url())
+    assert door.exchanges[0].duration_ms < 1500
