@@ -9,6 +9,7 @@ import re
 import threading
 import time
 from collections import deque
+from functools import lru_cache
 
 WINDOW_S = 2.0
 
@@ -34,6 +35,7 @@ _COMPILED = [(re.compile(method), re.compile(path), cost) for method, path, cost
 _SEARCH = re.compile(r"(/api/v2|/v1)/(\w+/search|itemSearch.*)")
 
 
+@lru_cache(maxsize=4096)
 def cost_of(method: str, path: str) -> int:
     """Tokens a call takes from the daily budget. path: with `/api/v2` or `/v1` (`/api/v1` counts the same)."""
     path = path.removeprefix("/api") if path.startswith("/api/v1") else path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -216,7 +217,11 @@ def _rows(pd: PipedriveSandbox, deal: Record) -> list[tuple[str, str]]:
         if definition.type == "enum" and value is not None:
             value = f"{definition.option_label(value)} ({value})"
         rows.append((definition.name, value))
-    return [(key, "—" if value in (None, "", []) else str(value)) for key, value in rows]
+    return [(key, "—" if value in (None, "", []) else _plain(value)) for key, value in rows]
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _hook_row(pd: PipedriveSandbox, hook_id: int) -> dict[str, Any]:
