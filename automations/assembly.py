@@ -65,7 +65,9 @@ class Assembly:
 
         def sealed_rows_exist() -> bool:
             with database.read() as session:
-                found = session.exec(select(func.count()).select_from(Connection).where(col(Connection.sealed) != ""))
+                found = session.exec(
+                    select(func.count()).select_from(Connection).where(col(Connection.sealed) != "")
+                )
                 return found.one() > 0
 
         sealer = Sealer.from_instance(settings.instance, configured, sealed_rows_exist=sealed_rows_exist)
@@ -85,7 +87,11 @@ class Assembly:
         self, name: str, mode: DoorMode, secrets: Sequence[str], hosts: frozenset[str] | None
     ) -> DoorLike:
         return Door(
-            self._sessions, connection=name, mode=HttpDoorMode(mode.value), secrets=secrets, allowed_hosts=hosts
+            self._sessions,
+            connection=name,
+            mode=HttpDoorMode(mode.value),
+            secrets=secrets,
+            allowed_hosts=hosts,
         )
 
     @cached_property

@@ -109,10 +109,14 @@ class _Compiler:
         fields = self._trigger_fields(trigger) if trigger else None
         entity = trigger.entity if trigger else ""
         condition = self._condition(self.definition.only_if, "only_if", known_names(entity))
-        steps = tuple(filter(None, (self._step(i, part, entity) for i, part in enumerate(self.definition.steps))))
+        steps = tuple(
+            filter(None, (self._step(i, part, entity) for i, part in enumerate(self.definition.steps)))
+        )
         if self.problems:
             raise RecipeProblems(self.problems)
-        assert trigger is not None and connection is not None and fields is not None
+        assert trigger is not None
+        assert connection is not None
+        assert fields is not None
         kind = self.registry.kinds[trigger.connection.kind]
         condition_paths = condition.paths if condition else frozenset()
         paths = condition_paths.union(*(_step_paths(step) for step in steps))
@@ -148,7 +152,10 @@ class _Compiler:
             return None
         found = self.find_connection(name)
         if found is None:
-            self._say(path, f"There is no connection named {name!r}. Add it on the Connections page, or correct the name.")
+            self._say(
+                path,
+                f"There is no connection named {name!r}. Add it on the Connections page, or correct the name.",
+            )
             return None
         if wanted is not None and found.kind != wanted.kind:
             self._say(path, f"{name!r} is a {found.kind} connection; this needs a {wanted.kind} one.")
@@ -193,7 +200,10 @@ class _Compiler:
         where = f"steps[{index}]"
         action = self.registry.actions.get(part.action)
         if action is None:
-            self._say(f"{where}.action", f"There is no action {part.action!r}.{_hint(part.action, self.registry.actions)}")
+            self._say(
+                f"{where}.action",
+                f"There is no action {part.action!r}.{_hint(part.action, self.registry.actions)}",
+            )
             return None
         connection_id = 0
         if action.connection is not None:
@@ -225,10 +235,14 @@ class _Compiler:
         known = action.Fields.model_fields
         for name in part.fields:
             if name not in known:
-                self._say(f"{where}.fields.{name}", f"{action.key} has no field {name!r}.{_hint(name, known)}")
+                self._say(
+                    f"{where}.fields.{name}", f"{action.key} has no field {name!r}.{_hint(name, known)}"
+                )
         for path in part.missing:
             if path.split(".")[0] not in known:
-                self._say(f"{where}.missing.{path}", f"{action.key} has no field {path!r}.{_hint(path, known)}")
+                self._say(
+                    f"{where}.missing.{path}", f"{action.key} has no field {path!r}.{_hint(path, known)}"
+                )
         if not self._templates_are_sound(part.fields, f"{where}.fields", names):
             return None
         mapping = FieldMapping(action, part.fields, part.missing, step=part.name)

@@ -10,19 +10,26 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import delete, func, select
-from sqlmodel import col
+from sqlalchemy import delete, func
+from sqlmodel import col, select
 
 from automations.clock import Clock
 from automations.engine import signals
-from automations.engine.contracts import ConnectionKind, ConnectionReport, DirectoryLike, DoorLike, DoorMode, JsonObject
+from automations.engine.contracts import (
+    ConnectionKind,
+    ConnectionReport,
+    DirectoryLike,
+    DoorLike,
+    DoorMode,
+    JsonObject,
+)
 from automations.engine.masking import Masker
 from automations.engine.registry import Registry, nearest
 from automations.errors import AutomationError, CredentialsError, InputError, NotFoundError, RejectedError
 from automations.model.connection import Connection, Directory, Subscription
 from automations.model.database import Database
 from automations.model.history import Run
-from automations.model.recipe import Recipe, Sample
+from automations.model.recipe import Recipe, RecipeVersion, Sample
 from automations.model.sealing import Sealer
 from automations.model.states import ConnectionState
 
@@ -68,7 +75,10 @@ class StoredDirectory(DirectoryLike):
         with self._database.write() as session:
             session.merge(
                 Directory(
-                    connection_id=self._connection_id, name=name, entries=entries, fetched_at=self._clock.now()
+                    connection_id=self._connection_id,
+                    name=name,
+                    entries=entries,
+                    fetched_at=self._clock.now(),
                 )
             )
         with self._lock:
@@ -84,7 +94,7 @@ class StoredDirectory(DirectoryLike):
         with self._lock:
             if self._lists is None:
                 with self._database.read() as session:
-                    rows = session.scalars(
+                    rows = session.exec(
                         select(Directory).where(col(Directory.connection_id) == self._connection_id)
                     )
                     self._lists = {row.name: row.entries for row in rows}
@@ -131,10 +141,12 @@ class Connections:
         found_kind = self._registry.kinds.get(kind)
         if found_kind is None:
             near = nearest(kind, self._registry.kinds)
-            raise InputError(f"There is no kind {kind!r} of connection." + (f" Did you mean {near!r}?" if near else ""))
+            raise InputError(
+                f"There is no kind {kind!r} of connection." + (f" Did you mean {near!r}?" if near else "")
+            )
         _check_name(name)
         with self._database.write() as session:
-            row = session.scalar(select(Connection).where(col(Connection.name) == name))
+            row = session.exec(select(Connection).where(col(Connection.name) == name)).first()
             if row is not None and row.kind != kind:
                 raise InputError(f"{name!r} exists and is a {row.kind} connection. Choose another name.")
             old = self._values_of(row) if row else {}
@@ -145,7 +157,9 @@ class Connections:
             secret_names = found_kind.Settings.secret_names()
             row.settings = {key: value for key, value in values.items() if key not in secret_names}
             sealed = {key: str(value) for key, value in values.items() if key in secret_names}
-            row.hook_token = row.hook_token or (random_secrets.token_urlsafe(24) if found_kind.receives else None)
+            row.hook_token = row.hook_token or (
+                random_secrets.token_urlsafe(24) if found_kind.receives else None
+            )
             row.sealed = self._sealer.seal(name, {**sealed, **inbound})
             row.state, row.state_reason, row.updated_at = ConnectionState.OK, "", now
             session.add(row)
@@ -193,28 +207,31 @@ class Connections:
     def remove(self, name: str) -> None:
         """Delete a connection that no recipe uses. Raises InputError naming the recipes that do."""
         with self._database.write() as session:
-            row = session.scalar(select(Connection).where(col(Connection.name) == name))
+            row = session.exec(select(Connection).where(col(Connection.name) == name)).first()
             if row is None:
                 raise NotFoundError(f"There is no connection named {name!r}.")
-            users = [recipe.name for recipe in session.scalars(select(Recipe)) if self._uses(session, recipe, row)]
+            users = [
+                recipe.name for recipe in session.exec(select(Recipe)) if self._uses(session, recipe, row)
+            ]
             if users:
                 raise InputError(
                     f"{name!r} is used by {', '.join(users)}. Change or remove these recipes first."
                 )
-            if session.scalar(select(func.count()).select_from(Run).where(col(Run.connection_id) == row.id)):
+            if session.exec(
+                select(func.count()).select_from(Run).where(col(Run.connection_id) == row.id)
+            ).first():
                 raise InputError(f"{name!r} has runs in the history. Pause it instead of removing it.")
             for table in (Directory, Subscription, Sample):
                 session.execute(delete(table).where(col(table.connection_id) == row.id))
             session.delete(row)
 
     def _uses(self, session: Any, recipe: Recipe, row: Connection) -> bool:
-        from automations.model.recipe import RecipeVersion
-
         if recipe.trigger_connection_id == row.id:
             return True
-        versions = session.scalars(
+        versions = session.exec(
             select(RecipeVersion).where(
-                col(RecipeVersion.recipe_id) == recipe.id, col(RecipeVersion.state).in_(("draft", "published"))
+                col(RecipeVersion.recipe_id) == recipe.id,
+                col(RecipeVersion.state).in_(("draft", "published")),
             )
         )
         return any(row.name in _connection_names(version.definition) for version in versions)
@@ -252,14 +269,16 @@ class Connections:
 
     def all(self) -> list[Connection]:
         with self._database.read() as session:
-            return list(session.scalars(select(Connection).order_by(col(Connection.name))))
+            return list(session.exec(select(Connection).order_by(col(Connection.name))))
 
     def get(self, name: str) -> Connection:
         with self._database.read() as session:
-            row = session.scalar(select(Connection).where(col(Connection.name) == name))
+            row = session.exec(select(Connection).where(col(Connection.name) == name)).first()
             if row is None:
-                near = nearest(name, session.scalars(select(Connection.name)))
-                raise NotFoundError(f"There is no connection named {name!r}." + (f" Did you mean {near!r}?" if near else ""))
+                near = nearest(name, session.exec(select(Connection.name)))
+                raise NotFoundError(
+                    f"There is no connection named {name!r}." + (f" Did you mean {near!r}?" if near else "")
+                )
             return row
 
     def open(self, connection_id: int) -> OpenedConnection:
@@ -279,11 +298,15 @@ class Connections:
     def _opened_from(self, row: Connection) -> OpenedConnection:
         kind = self._registry.kinds.get(row.kind)
         if kind is None:
-            raise RejectedError(f"The connector {row.kind!r} of {row.name!r} is not installed any more. Install it again.")
+            raise RejectedError(
+                f"The connector {row.kind!r} of {row.name!r} is not installed any more. Install it again."
+            )
         values = self._values_of(row)
         own = {key: value for key, value in values.items() if key in kind.Settings.model_fields}
         secret = tuple(
-            str(v) for k, v in values.items() if k in kind.Settings.secret_names() or k in ("hook_password", "write_key")
+            str(v)
+            for k, v in values.items()
+            if k in kind.Settings.secret_names() or k in ("hook_password", "write_key")
         )
         return OpenedConnection(
             id=row.id or 0,
@@ -329,9 +352,7 @@ class Connections:
     def client(self, connection_id: int, door: DoorLike | None = None) -> Any:
         """Return the kind's client, going out by `door` or by a live one."""
         opened = self.open(connection_id)
-        return opened.kind.client(
-            opened.settings, door or self.door(opened), self.directory(connection_id)
-        )
+        return opened.kind.client(opened.settings, door or self.door(opened), self.directory(connection_id))
 
     def test(self, name: str) -> ConnectionReport:
         """Try the account and note what was found. Raises CredentialsError, DeliveryError."""
@@ -342,7 +363,9 @@ class Connections:
             found = opened.kind.test(self.client(row.id or 0))
         except AutomationError as error:
             state = ConnectionState.PAUSED if isinstance(error, CredentialsError) else row.state
-            self._note_test(row.id or 0, {"ok": False, "summary": error.message, "facts": {}}, state, error.message)
+            self._note_test(
+                row.id or 0, {"ok": False, "summary": error.message, "facts": {}}, state, error.message
+            )
             raise
         report = {"ok": True, "summary": found.summary, "facts": dict(found.facts)}
         self._note_test(row.id or 0, report, ConnectionState.OK, "")
@@ -381,7 +404,9 @@ def parse_settings(kind: ConnectionKind, values: Mapping[str, Any], *, lenient: 
 
 def _check_name(name: str) -> None:
     if not name or len(name) > NAME_MAX or not name.isprintable() or name != name.strip():
-        raise InputError("A connection needs a name of 1 to 200 printable characters without blanks around it.")
+        raise InputError(
+            "A connection needs a name of 1 to 200 printable characters without blanks around it."
+        )
 
 
 def _masked(value: str) -> str:

@@ -205,9 +205,6 @@ class DoorLike(Protocol):
     @property
     def exchanges(self) -> Sequence[ExchangeRecord]: ...
 
-    @property
-    def mode(self) -> Any: ...
-
     def send(
         self,
         method: str,

@@ -52,7 +52,10 @@ def decide(
     if isinstance(narrowed, NotYet):
         if not looked_up:
             return Verdict(Ruling.UNDETERMINED)
-        return Verdict(Ruling.BROKEN, "the account does not have what the trigger's fields name; open the recipe and choose again")
+        return Verdict(
+            Ruling.BROKEN,
+            "the account does not have what the trigger's fields name; open the recipe and choose again",
+        )
     if narrowed is not None:
         return Verdict(Ruling.FILTERED, narrowed)
     if recipe.condition is None:
@@ -71,5 +74,7 @@ def judge_condition(recipe: CompiledRecipe, context: Mapping[str, Any]) -> Verdi
         return Verdict(Ruling.BROKEN, f"only_if: {error.message}")
     if judgement.passed:
         return Verdict(Ruling.PASSED)
-    first = next((reason.sentence for reason in judgement.why if not reason.passed), "the conditions are not met")
+    first = next(
+        (reason.sentence for reason in judgement.why if not reason.passed), "the conditions are not met"
+    )
     return Verdict(Ruling.FILTERED, first)

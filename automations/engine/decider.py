@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Row
 from sqlmodel import col, select
 
 from automations.engine.compiled import CompiledRecipe
@@ -23,7 +22,6 @@ from automations.errors import AutomationError
 from automations.model.columns import moment
 from automations.model.connection import Connection
 from automations.model.database import Database
-from automations.model.history import Event
 from automations.model.states import EventOrigin, RunStatus
 
 _log = structlog.get_logger("decider")
@@ -43,7 +41,7 @@ class StoredEvent:
     payload: bytes
 
     @classmethod
-    def of(cls, row: Row[Any]) -> StoredEvent:
+    def of(cls, row: Any) -> StoredEvent:
         return cls(row[0], row[1], row[2], row[3], row[4], moment(row[5]) if row[5] is not None else None,
                    moment(row[6]), row[7])  # fmt: skip
 
@@ -71,7 +69,12 @@ class Decider:
     """Used by one thread."""
 
     def __init__(
-        self, database: Database, registry: Registry, connections: Connections, catalog: Catalog, ledger: Ledger
+        self,
+        database: Database,
+        registry: Registry,
+        connections: Connections,
+        catalog: Catalog,
+        ledger: Ledger,
     ) -> None:
         self._database = database
         self._registry = registry
@@ -105,7 +108,7 @@ class Decider:
         try:
             occurrence = kind.read(event.topic, event.payload)
         except Exception as error:  # noqa: BLE001 - one unreadable event must not stop the others
-            _log.warning("event.unreadable", event=event.id, error=type(error).__name__)
+            _log.warning("event.unreadable", event_id=event.id, error=type(error).__name__)
             return DecidedEvent(
                 event.id, event.record_key, [], [],
                 problem=f"its content could not be read ({type(error).__name__}); no recipe saw it",
@@ -128,7 +131,9 @@ class Decider:
     def _kind_of(self, connection_id: int) -> str:
         if connection_id not in self._kinds:
             with self._database.read() as session:
-                found = session.exec(select(Connection.kind).where(col(Connection.id) == connection_id)).first()
+                found = session.exec(
+                    select(Connection.kind).where(col(Connection.id) == connection_id)
+                ).first()
             self._kinds[connection_id] = found or ""
         return self._kinds[connection_id]
 
@@ -141,7 +146,7 @@ class Decider:
         except AutomationError as error:
             return Verdict(Ruling.BROKEN, error.message)
         except Exception as error:  # noqa: BLE001 - a connector's bug parks its own run and nothing else
-            _log.exception("decide.failed", recipe=recipe.name, event=event.id)
+            _log.exception("decide.failed", recipe=recipe.name, event_id=event.id)
             return Verdict(Ruling.BROKEN, f"the trigger failed unexpectedly with {type(error).__name__}")
 
     def _run(

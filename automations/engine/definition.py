@@ -157,7 +157,9 @@ def _step_tree(step: StepPart) -> dict[str, Any]:
 def parse_definition(tree: Any, *, file: str = "") -> Definition:
     """Return the definition in `tree`. Raises RecipeProblems naming file, path and the nearest right name."""
     if not isinstance(tree, Mapping):
-        raise RecipeProblems([RecipeError("A recipe is a list of keys such as name, trigger, steps.", file=file)])
+        raise RecipeProblems(
+            [RecipeError("A recipe is a list of keys such as name, trigger, steps.", file=file)]
+        )
     try:
         return Definition.model_validate(dict(tree))
     except ValidationError as error:
@@ -169,17 +171,21 @@ def _problem(item: Any, file: str) -> RecipeError:
     message = str(item["msg"]).removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
         near = nearest(str(item["loc"][-1]), _names_at(item["loc"]))
-        message = f"There is no key {str(item['loc'][-1])!r} here." + (f" Did you mean {near!r}?" if near else "")
+        message = f"There is no key {str(item['loc'][-1])!r} here." + (
+            f" Did you mean {near!r}?" if near else ""
+        )
     elif item["type"] == "missing":
         message = "This is required; add it."
     return RecipeError(message, path=path, file=file)
 
 
 def _names_at(location: tuple[Any, ...]) -> list[str]:
-    part: type[BaseModel] = Definition
+    part: Any = Definition
     head = location[0] if len(location) > 1 else None
     if isinstance(head, str):
-        part = {"trigger": TriggerPart, "steps": StepPart, "samples": SamplePart, "tests": TestPart}.get(head, part)
+        part = {"trigger": TriggerPart, "steps": StepPart, "samples": SamplePart, "tests": TestPart}.get(
+            head, part
+        )
     return list(part.model_fields)
 
 
@@ -198,10 +204,12 @@ class _StrictLoader(yaml.SafeLoader):
 def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: dict[Any, Any] = {}
     for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+        key = loader.construct_object(key_node, deep=True)
         if key in seen:
-            raise RecipeError(f"The key {key!r} stands twice (line {key_node.start_mark.line + 1}); remove one.")
-        seen[key] = loader.construct_object(value_node, deep=True)  # type: ignore[no-untyped-call]
+            raise RecipeError(
+                f"The key {key!r} stands twice (line {key_node.start_mark.line + 1}); remove one."
+            )
+        seen[key] = loader.construct_object(value_node, deep=True)
     return seen
 
 

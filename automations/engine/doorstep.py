@@ -44,7 +44,9 @@ class Doorstep:
         self._connections = connections
         self._clock = clock
 
-    def deliver(self, send: Send, key: str, *, mode: DoorMode = DoorMode.LIVE, validate: bool = False) -> Result:
+    def deliver(
+        self, send: Send, key: str, *, mode: DoorMode = DoorMode.LIVE, validate: bool = False
+    ) -> Result:
         """Perform one delivery. Never raises: what went wrong is the result."""
         call = self._call(send, key, validate)
         settling = send.in_doubt and not send.step.action.repeatable_for(send.fields)
@@ -145,7 +147,9 @@ class Doorstep:
         except AutomationError as error:
             outcome = error
         except Exception as error:  # noqa: BLE001 - a connector's bug parks its own delivery and nothing else
-            outcome = _bug(error, sent=any(_sent_a_write(e.as_json()) for e in (door.exchanges if door else ())))
+            outcome = _bug(
+                error, sent=any(_sent_a_write(e.as_json()) for e in (door.exchanges if door else ()))
+            )
         exchanges = [exchange.as_json() for exchange in door.exchanges] if door else []
         return Result(outcome, exchanges, started_at, round((time.perf_counter() - start_s) * 1000))
 
@@ -159,6 +163,10 @@ def _bug(error: Exception, *, sent: bool) -> DeliveryError:
     where = error.__traceback__
     while where is not None and where.tb_next is not None:
         where = where.tb_next
-    place = f" (line {where.tb_lineno} of {where.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]})" if where else ""
+    place = (
+        f" (line {where.tb_lineno} of {where.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]})"
+        if where
+        else ""
+    )
     text = f"The connector failed unexpectedly with {type(error).__name__}{place}. Report this to its maintainer."
     return OutcomeUnknownError(text) if sent else RejectedError(text, code="bug")

@@ -96,7 +96,9 @@ class History:
             if recipe:
                 recipe_id = session.exec(select(Recipe.id).where(col(Recipe.name) == recipe)).first()
                 if recipe_id is None:
-                    raise NotFoundError(f"There is no recipe named {recipe!r}. `automations recipe list` shows them.")
+                    raise NotFoundError(
+                        f"There is no recipe named {recipe!r}. `automations recipe list` shows them."
+                    )
                 query = query.where(col(Run.recipe_id) == recipe_id)
             wanted = [status] if isinstance(status, str) else list(status or ())
             for word in wanted:
@@ -163,7 +165,9 @@ class History:
     ) -> list[tuple[Event, str]]:
         """Return (event, connection name), newest first."""
         with self._database.read() as session:
-            query = select(Event, Connection.name).join(Connection, col(Connection.id) == col(Event.connection_id))
+            query = select(Event, Connection.name).join(
+                Connection, col(Connection.id) == col(Event.connection_id)
+            )
             if connection_id is not None:
                 query = query.where(col(Event.connection_id) == connection_id)
             if record:
@@ -186,12 +190,16 @@ class History:
         """Return what every recipe made of an event: its run, or why it has none."""
         event, _ = self.event(event_id)
         with self._database.read() as session:
-            runs = {run.recipe_id: run for run in session.exec(select(Run).where(col(Run.event_id) == event_id))}
+            runs = {
+                run.recipe_id: run for run in session.exec(select(Run).where(col(Run.event_id) == event_id))
+            }
             recipes = session.exec(select(Recipe).order_by(func.lower(col(Recipe.name)))).all()
             kind = session.get_one(Connection, event.connection_id).kind
         passed_over = {row[0]: row[2] for row in event.passed_over or []}
         fitting = {trigger.key for trigger in self._registry.triggers_for(kind, event.topic)}
-        return [self._why(event, recipe, runs.get(recipe.id or 0), passed_over, fitting) for recipe in recipes]
+        return [
+            self._why(event, recipe, runs.get(recipe.id or 0), passed_over, fitting) for recipe in recipes
+        ]
 
     def _why(
         self, event: Event, recipe: Recipe, run: Run | None, passed_over: dict[int, str], fitting: set[str]
@@ -225,7 +233,9 @@ class History:
     def undecided(self) -> int:
         """Events accepted and not yet decided."""
         with self._database.read() as session:
-            return session.exec(select(func.count()).select_from(Event).where(col(Event.decided_at).is_(None))).one()
+            return session.exec(
+                select(func.count()).select_from(Event).where(col(Event.decided_at).is_(None))
+            ).one()
 
     def counts(self, since: datetime | None = None) -> dict[int, dict[str, int]]:
         """Return run counts by recipe id and status since a time (default: the last 24 hours)."""
@@ -253,7 +263,7 @@ class History:
         with self._database.read() as session:
             newest = session.exec(select(func.max(Run.id)).group_by(col(Run.recipe_id))).all()
             rows = session.exec(select(Run.recipe_id, Run.created_at).where(col(Run.id).in_(newest)))
-            return {recipe_id: at for recipe_id, at in rows}
+            return dict(rows.all())
 
 
 def _matches(search: str) -> Any:

@@ -237,7 +237,7 @@ class Ledger:
         )  # fmt: skip
         with self._database.connect_for_write() as connection:
             rows = connection.exec_driver_sql(self._sql(sql), parameters).all()
-        claims = [Claim(*row[:-1], memory=orjson.loads(row[-1]) if row[-1] else {}) for row in rows]
+        claims = [Claim(*row[:9], orjson.loads(row[9]) if row[9] else {}) for row in rows]
         return sorted(claims, key=lambda claim: claim.run_id)
 
     def due(self, connection_id: int) -> bool:
@@ -263,7 +263,9 @@ class Ledger:
         dead_owner: a prefix of owner names. Returns how many runs were taken back.
         """
         now = micros(self._clock.now())
-        where, value = ("lease_until<?", now) if dead_owner is None else ("lease_owner LIKE ?", f"{dead_owner}%")
+        where, value = (
+            ("lease_until<?", now) if dead_owner is None else ("lease_owner LIKE ?", f"{dead_owner}%")
+        )
         sql = (
             "UPDATE run SET status=?, lease_owner=NULL, lease_until=NULL, claimable_at=? "  # noqa: S608 - constants
             f"WHERE lease_until IS NOT NULL AND {where}"
@@ -303,7 +305,9 @@ class Ledger:
         again = [o for o in openings if o.delivery_id is not None]
         if again:
             connection.exec_driver_sql(
-                self._sql("UPDATE delivery SET status=?, attempts=attempts+1, next_attempt_at=NULL WHERE id=?"),
+                self._sql(
+                    "UPDATE delivery SET status=?, attempts=attempts+1, next_attempt_at=NULL WHERE id=?"
+                ),
                 [(str(o.status), o.delivery_id) for o in again],
             )
         ids: dict[tuple[int, int, int], int] = {}

@@ -40,7 +40,11 @@ class ManualWork:
                     session.delete(delivery)
                 else:
                     # A person looked: what was in doubt is sent again on their word.
-                    delivery.status, delivery.reason_kind, delivery.closed_at = DeliveryStatus.WAITING, "", None
+                    delivery.status, delivery.reason_kind, delivery.closed_at = (
+                        DeliveryStatus.WAITING,
+                        "",
+                        None,
+                    )
                     session.add(delivery)
             self._requeue(session, run)
         self._ring()
@@ -80,7 +84,9 @@ class ManualWork:
         if run is None:
             raise InputError(f"There is no run {run_id}.", status=404)
         if run.status not in wanted:
-            raise InputError(f"Run {run_id} is {run.status}; this can be done only when it is {' or '.join(sorted(wanted))}.")
+            raise InputError(
+                f"Run {run_id} is {run.status}; this can be done only when it is {' or '.join(sorted(wanted))}."
+            )
         return run
 
     def _requeue(self, session: Session, run: Run) -> None:

@@ -71,12 +71,19 @@ class Previews:
             try:
                 value = convert(value, info.annotation)
             except ValueError:
-                return _line("error", value=value, wanted=wanted, message=f"This is {value_words(value)}; the field wants {wanted}.")
+                return _line(
+                    "error",
+                    value=value,
+                    wanted=wanted,
+                    message=f"This is {value_words(value)}; the field wants {wanted}.",
+                )
         return _line("value", value=value, wanted=wanted)
 
     def _missing_line(self, policy: Any, wanted: str) -> JsonObject:
         if isinstance(policy, dict):
-            return _line("default", value=policy["default"], wanted=wanted, message="empty here; the default is sent")
+            return _line(
+                "default", value=policy["default"], wanted=wanted, message="empty here; the default is sent"
+            )
         if policy == "null":
             return _line("null", wanted=wanted, message="empty here; null is sent, which clears it")
         if policy == "skip":
@@ -92,7 +99,8 @@ class Previews:
         except AutomationError as error:
             return {"passed": False, "lines": [], "error": error.message}
         lines = [
-            {"path": r.path, "passed": r.passed, "sentence": r.sentence, "left": r.left} for r in judgement.why
+            {"path": r.path, "passed": r.passed, "sentence": r.sentence, "left": r.left}
+            for r in judgement.why
         ]
         return {"passed": judgement.passed, "lines": lines, "error": ""}
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import func, select
-from sqlmodel import Session, col
+from sqlalchemy import func
+from sqlmodel import Session, col, select
 
 from automations.clock import Clock
 from automations.engine import signals
@@ -53,16 +53,18 @@ class Recipes:
 
     def all(self) -> list[RecipeView]:
         with self._database.read() as session:
-            recipes = session.scalars(select(Recipe).order_by(func.lower(col(Recipe.name)))).all()
+            recipes = session.exec(select(Recipe).order_by(func.lower(col(Recipe.name)))).all()
             return [_view(session, recipe) for recipe in recipes]
 
     def get(self, name: str) -> RecipeView:
         """Raises NotFoundError with the nearest name."""
         with self._database.read() as session:
-            recipe = session.scalar(select(Recipe).where(col(Recipe.name) == name))
+            recipe = session.exec(select(Recipe).where(col(Recipe.name) == name)).first()
             if recipe is None:
-                near = nearest(name, session.scalars(select(Recipe.name)))
-                raise NotFoundError(f"There is no recipe named {name!r}." + (f" Did you mean {near!r}?" if near else ""))
+                near = nearest(name, session.exec(select(Recipe.name)))
+                raise NotFoundError(
+                    f"There is no recipe named {name!r}." + (f" Did you mean {near!r}?" if near else "")
+                )
             return _view(session, recipe)
 
     def get_by_id(self, recipe_id: int) -> RecipeView:
@@ -76,7 +78,7 @@ class Recipes:
         """Every version, newest first."""
         with self._database.read() as session:
             return list(
-                session.scalars(
+                session.exec(
                     select(RecipeVersion)
                     .where(col(RecipeVersion.recipe_id) == recipe_id)
                     .order_by(col(RecipeVersion.number).desc())
@@ -95,13 +97,12 @@ class Recipes:
         view = self.get(name)
         if view.draft is None or view.published is None:
             return ""
-        texts = [
-            write_definition(parse_definition({**v.definition, "name": view.recipe.name})).splitlines()
-            for v in (view.published, view.draft)
-        ]
-        return "\n".join(
-            difflib.unified_diff(*texts, fromfile=f"version {view.published.number}", tofile="draft", lineterm="")
+        before, after = (
+            write_definition(parse_definition({**version.definition, "name": view.recipe.name})).splitlines()
+            for version in (view.published, view.draft)
         )
+        lines = difflib.unified_diff(before, after, f"version {view.published.number}", "draft", lineterm="")
+        return "\n".join(lines)
 
     # -- compiling
 
@@ -145,7 +146,7 @@ class Recipes:
         views: list[RecipeView] = []
         with self._database.write() as session:
             for _file, definition in definitions:
-                recipe = session.scalar(select(Recipe).where(col(Recipe.name) == definition.name))
+                recipe = session.exec(select(Recipe).where(col(Recipe.name) == definition.name)).first()
                 recipe = recipe or self._made(session, definition.name)
                 version = self._put_draft(session, recipe, definition, by)
                 if not draft:
@@ -156,7 +157,9 @@ class Recipes:
                 signals.tell("recipe-published", recipe_id=view.recipe.id, name=view.recipe.name)
         return views
 
-    def publish(self, recipe_id: int, *, note: str = "", enabled: bool | None = None, by: str = "") -> RecipeView:
+    def publish(
+        self, recipe_id: int, *, note: str = "", enabled: bool | None = None, by: str = ""
+    ) -> RecipeView:
         """Make the draft what new events go through. Runs under way finish with their own version.
 
         enabled: also switch on or off; None leaves a published recipe as it is and switches a new one on.
@@ -212,7 +215,9 @@ class Recipes:
         with self._database.write() as session:
             recipe = session.get_one(Recipe, view.recipe.id)
             version = self._put_draft(session, recipe, definition, by)
-            self._publish(session, recipe, version, note=f"version {number} again", enabled=recipe.enabled, by=by)
+            self._publish(
+                session, recipe, version, note=f"version {number} again", enabled=recipe.enabled, by=by
+            )
         signals.tell("recipe-published", recipe_id=view.recipe.id, name=name)
         return self.get(name)
 
@@ -225,16 +230,16 @@ class Recipes:
         return recipe
 
     def _require_free(self, session: Session, name: str) -> None:
-        if session.scalar(select(Recipe.id).where(col(Recipe.name) == name)) is not None:
+        if session.exec(select(Recipe.id).where(col(Recipe.name) == name)).first() is not None:
             raise InputError(f"There is a recipe named {name!r} already. Choose another name.")
 
     def _put_draft(self, session: Session, recipe: Recipe, definition: Definition, by: str) -> RecipeVersion:
         now = self._clock.now()
         draft = _view(session, recipe).draft
         if draft is None:
-            highest = session.scalar(
+            highest = session.exec(
                 select(func.max(RecipeVersion.number)).where(col(RecipeVersion.recipe_id) == recipe.id)
-            )
+            ).first()
             draft = RecipeVersion(
                 recipe_id=recipe.id or 0,
                 number=(highest or 0) + 1,
@@ -254,7 +259,7 @@ class Recipes:
         self, session: Session, recipe: Recipe, version: RecipeVersion, *, note: str, enabled: bool, by: str
     ) -> None:
         now = self._clock.now()
-        for other in session.scalars(
+        for other in session.exec(
             select(RecipeVersion).where(
                 col(RecipeVersion.recipe_id) == recipe.id, col(RecipeVersion.state) == VersionState.PUBLISHED
             )
@@ -277,14 +282,14 @@ class Recipes:
 
 def _finder(session: Session) -> Any:
     def find(name: str) -> ConnectionFacts | None:
-        row = session.scalar(select(Connection).where(col(Connection.name) == name))
+        row = session.exec(select(Connection).where(col(Connection.name) == name)).first()
         return ConnectionFacts(row.id or 0, row.name, row.kind) if row else None
 
     return find
 
 
 def _view(session: Session, recipe: Recipe) -> RecipeView:
-    versions = session.scalars(
+    versions = session.exec(
         select(RecipeVersion).where(
             col(RecipeVersion.recipe_id) == recipe.id,
             col(RecipeVersion.state).in_((VersionState.DRAFT, VersionState.PUBLISHED)),
@@ -342,7 +347,7 @@ class Catalog:
 
     def _load(self, connection_id: int, key: str) -> list[CompiledRecipe | BrokenRecipe]:
         with self._database.read() as session:
-            ids = session.scalars(
+            ids = session.exec(
                 select(Recipe.published_version_id)
                 .where(
                     col(Recipe.trigger_connection_id) == connection_id,
@@ -361,7 +366,9 @@ class Catalog:
         with self._database.read() as session:
             version = session.get_one(RecipeVersion, version_id)
             try:
-                compiled = compile_recipe(parse_definition(version.definition), self._registry, _finder(session))
+                compiled = compile_recipe(
+                    parse_definition(version.definition), self._registry, _finder(session)
+                )
             except RecipeError as error:
                 return BrokenRecipe(version.recipe_id, version_id, error)
         compiled = replace(

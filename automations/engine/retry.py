@@ -39,7 +39,8 @@ def after_failure(
 ) -> Retry | Pause | Park:
     """Return what follows a failed attempt; decided by the error's class alone.
 
-    attempts: attempts already made, at least 1. since: when the first was made. now: aware, UTC. jitter: drawn by the caller, 0 <= jitter < 1.
+    attempts: attempts already made, at least 1. since: when the first was made.
+    now: aware, UTC. jitter: drawn by the caller, 0 <= jitter < 1.
     The n-th failure waits `SCHEDULE_S[n-1]`, stretched or shortened by up to 20 %; after an overload at least a
     minute; what the other side asked for wins when it is longer, up to a day. A fact of the whole connection
     (429, maintenance) uses up no tries: it parks only what has waited 72 hours.

@@ -13,7 +13,7 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,6 @@ from sqlmodel import col, select
 
 from automations.clock import Clock
 from automations.engine import signals
-from automations.engine.compiled import CompiledRecipe
 from automations.engine.connections import Connections
 from automations.engine.contracts import Occurrence, Outcome
 from automations.engine.decide import Ruling, decide
@@ -43,7 +42,7 @@ from automations.engine.stepping import (
     idempotency_key,
 )
 from automations.errors import AutomationError, OutcomeUnknownError, StorageUnavailableError
-from automations.model.columns import micros
+from automations.model.columns import micros, moment
 from automations.model.connection import Connection
 from automations.model.database import Database
 from automations.model.history import Delivery
@@ -91,6 +90,13 @@ class LookedUp:
     error: AutomationError | None
 
 
+@dataclass(frozen=True)
+class CallOver:
+    """A calling thread is free again."""
+
+    connection_id: int
+
+
 class Runner:
     """Runs everything that is due. One thread calls `run_forever` or `turn`; `nudge` may come from any."""
 
@@ -105,7 +111,8 @@ class Runner:
         self._decider = Decider(database, registry, connections, self._catalog, self.ledger)
         self._doorstep = Doorstep(connections, clock)
         self._calls = ThreadPoolExecutor(CALLING_THREADS, thread_name_prefix="call")
-        self._inbox: queue.SimpleQueue[Delivered | LookedUp | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Delivered | LookedUp | CallOver | None] = queue.SimpleQueue()
+        self._put_back: deque[Delivered | LookedUp | CallOver] = deque()
         self._ready: dict[int, deque[tuple[Hand, Send]]] = defaultdict(deque)
         self._to_look_up: dict[int, list[Hand]] = defaultdict(list)
         self._in_flight: dict[int, int] = defaultdict(int)
@@ -171,12 +178,6 @@ class Runner:
             return
         if found is not None:
             self._put_back.append(found)
-
-    @property
-    def _put_back(self) -> deque[Delivered | LookedUp]:
-        if not hasattr(self, "_returned"):
-            self._returned: deque[Delivered | LookedUp] = deque()
-        return self._returned
 
     def _renew_leases(self) -> None:
         now_s = self._clock.monotonic_s()
@@ -245,7 +246,7 @@ class Runner:
         found = events.get(claim.event_id)
         reason, kind = "", ""
         if claim.claims_without_end > CLAIMS_MAX:
-            reason = f"its worker died {CLAIMS_MAX} times while working on it; look at the last step before trying again"
+            reason = f"its worker died {CLAIMS_MAX} times while working on it; look at its last step, then try again"
             kind = "crash"
         elif isinstance(recipe, BrokenRecipe):
             reason, kind = recipe.error.message, recipe.error.kind
@@ -253,7 +254,9 @@ class Runner:
             reason, kind = "its event is gone or cannot be read", "event"
         if reason or isinstance(recipe, BrokenRecipe) or found is None:
             changes.held[claim.run_id] = claim
-            changes.updates.append(RunUpdate(claim, RunStatus.PARKED, reason, kind, claim.step_index, memory=claim.memory))
+            changes.updates.append(
+                RunUpdate(claim, RunStatus.PARKED, reason, kind, claim.step_index, memory=claim.memory)
+            )
             return None
         event, occurrence = found
         walk = Walk(
@@ -288,14 +291,16 @@ class Runner:
         try:
             return self._connections.open(event.connection_id).kind.read(event.topic, event.payload)
         except Exception as error:  # noqa: BLE001 - the run is parked with the reason
-            _log.warning("event.unreadable", event=event.id, error=type(error).__name__)
+            _log.warning("event.unreadable", event_id=event.id, error=type(error).__name__)
             return None
 
     def _past(self, run_ids: Sequence[int]) -> dict[int, dict[tuple[int, int], PastDelivery]]:
         past: dict[int, dict[tuple[int, int], PastDelivery]] = defaultdict(dict)
         for start in range(0, len(run_ids), 500):
             with self._database.read() as session:
-                rows = session.exec(select(Delivery).where(col(Delivery.run_id).in_(run_ids[start : start + 500])))
+                rows = session.exec(
+                    select(Delivery).where(col(Delivery.run_id).in_(run_ids[start : start + 500]))
+                )
                 for row in rows:
                     past[row.run_id][row.step_index, row.item_index] = PastDelivery(
                         row.id or 0, DeliveryStatus(row.status), row.reason_kind, row.fields, row.outputs,
@@ -359,7 +364,14 @@ class Runner:
     def _end(self, hand: Hand, end: End, changes: Changes) -> None:
         changes.updates.append(
             RunUpdate(
-                hand.claim, end.status, end.reason, end.reason_kind, hand.walk.step_index, 0, None, hand.walk.memory
+                hand.claim,
+                end.status,
+                end.reason,
+                end.reason_kind,
+                hand.walk.step_index,
+                0,
+                None,
+                hand.walk.memory,
             )
         )
         self._let_go(hand)
@@ -369,7 +381,14 @@ class Runner:
         walk = hand.walk
         changes.updates.append(
             RunUpdate(
-                hand.claim, RunStatus.WAITING, reason, kind, walk.step_index, walk.target_connection_id, at, walk.memory
+                hand.claim,
+                RunStatus.WAITING,
+                reason,
+                kind,
+                walk.step_index,
+                walk.target_connection_id,
+                at,
+                walk.memory,
             )
         )
         self._let_go(hand)
@@ -463,7 +482,7 @@ class Runner:
             results = [self._doorstep.deliver(send, key) for send, key in keyed]
         for (hand, send), result in zip(group, results, strict=True):
             self._inbox.put(Delivered(hand, send, result))
-        self._inbox.put(_CallOver(connection_id))
+        self._inbox.put(CallOver(connection_id))
 
     def _start_look_ups(self) -> None:
         for connection_id, hands in list(self._to_look_up.items()):
@@ -485,9 +504,11 @@ class Runner:
             recipe.kind, connection_id, [h.walk.occurrence for h in hands], recipe.needs, prepare
         )
         if error is None and len(related) != len(hands):
-            error = OutcomeUnknownError(f"{recipe.kind.title} answered for {len(related)} of {len(hands)} records.")
+            error = OutcomeUnknownError(
+                f"{recipe.kind.title} answered for {len(related)} of {len(hands)} records."
+            )
         self._inbox.put(LookedUp(hands, related, error))
-        self._inbox.put(_CallOver(connection_id))
+        self._inbox.put(CallOver(connection_id))
 
     # -- what comes back
 
@@ -505,7 +526,7 @@ class Runner:
                     break
             if found is None:
                 continue
-            if isinstance(found, _CallOver):
+            if isinstance(found, CallOver):
                 self._in_flight[found.connection_id] -= 1
             elif isinstance(found, LookedUp):
                 self._take_look_up(found, changes)
@@ -545,8 +566,6 @@ class Runner:
         walk, now = hand.walk, self._clock.now()
         tries = walk.memory["look_up_tries"] = int(walk.memory.get("look_up_tries", 0)) + 1
         since_us = walk.memory.setdefault("look_up_since", micros(now))
-        from automations.model.columns import moment
-
         follow = after_failure(
             error, attempts=tries, since=moment(since_us), now=now, jitter=self._random.random()
         )
@@ -566,7 +585,7 @@ class Runner:
             self._held[connection_id] = follow.hold_until
 
     def _take_delivery(self, found: Delivered, changes: Changes) -> None:
-        hand, send, result = found.hand, found.send, found.result
+        hand, result = found.hand, found.result
         changes.held[hand.run_id] = hand.claim
         outcome = result.outcome
         if isinstance(outcome, Outcome):
@@ -650,16 +669,7 @@ class Runner:
             self.ledger.apply(mine)
 
 
-@dataclass(frozen=True)
-class _CallOver:
-    """A calling thread is free again."""
-
-    connection_id: int
-
-
 def _with_id(hand: Hand, send: Send, ids: dict[tuple[int, int, int], int]) -> tuple[Hand, Send]:
     if send.delivery_id is not None:
         return hand, send
-    from dataclasses import replace
-
     return hand, replace(send, delivery_id=ids[hand.run_id, send.step.index, send.item_index])

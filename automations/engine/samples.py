@@ -44,7 +44,9 @@ class SampleChoice:
 
 
 class Samples:
-    def __init__(self, database: Database, registry: Registry, connections: Connections, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, registry: Registry, connections: Connections, clock: Clock
+    ) -> None:
         self._database = database
         self._registry = registry
         self._connections = connections
@@ -87,7 +89,9 @@ class Samples:
             raise NotFoundError(f"There is no event {event_id}; it may have been pruned.")
         return self._read(event)
 
-    def pull(self, trigger_key: str, connection_id: int, fields: Mapping[str, Any], limit: int = 5) -> list[SampleChoice]:
+    def pull(
+        self, trigger_key: str, connection_id: int, fields: Mapping[str, Any], limit: int = 5
+    ) -> list[SampleChoice]:
         """Fetch real records of the account, newest first, narrowed as the trigger is, and keep them.
 
         Raises CredentialsError, DeliveryError, RecipeError when the narrowing cannot be used.
@@ -99,7 +103,11 @@ class Samples:
         pulled = list(trigger.pull(typed, client, limit))
         kind = trigger.connection.kind
         needs = self._registry.kinds[kind].needs(trigger.entity, _all_related(trigger))
-        related = self._registry.kinds[kind].load_related(pulled, needs, client) if pulled and needs else [{}] * len(pulled)
+        related = (
+            self._registry.kinds[kind].load_related(pulled, needs, client)
+            if pulled and needs
+            else [{}] * len(pulled)
+        )
         return [
             self._keep(trigger_key, connection_id, _with_related(occurrence, found), SampleOrigin.PULLED)
             for occurrence, found in reversed(list(zip(pulled, related, strict=True)))
@@ -126,8 +134,14 @@ class Samples:
         if arrived is not None:
             return arrived
         label = str(value.get("title") or value.get("name") or value.get("id") or "pasted")
-        return Occurrence(topic=trigger.topics[0], entity=trigger.entity, record=value, previous=trigger.sample.previous,
-                          record_key=f"{trigger.entity}:{value.get('id', '')}", label=label)  # fmt: skip
+        return Occurrence(
+            topic=trigger.topics[0],
+            entity=trigger.entity,
+            record=value,
+            previous=trigger.sample.previous,
+            record_key=f"{trigger.entity}:{value.get('id', '')}",
+            label=label,
+        )
 
     def _as_arrival(self, trigger: Trigger, body: bytes) -> Occurrence | None:
         kind = self._registry.kinds[trigger.connection.kind]
@@ -153,7 +167,9 @@ class Samples:
             occurrence = self._read(event)
             if trigger.occurred(occurrence) is None:
                 found.append(
-                    SampleChoice(f"event:{event.id}", occurrence.label, SampleOrigin.CAPTURED, event.received_at)
+                    SampleChoice(
+                        f"event:{event.id}", occurrence.label, SampleOrigin.CAPTURED, event.received_at
+                    )
                 )
             if len(found) >= CAPTURED_SHOWN:
                 break
@@ -168,7 +184,8 @@ class Samples:
                 .limit(KEPT_PER_TRIGGER)
             )
             return [
-                SampleChoice(f"sample:{row.id}", row.name, SampleOrigin(row.origin), row.created_at) for row in rows
+                SampleChoice(f"sample:{row.id}", row.name, SampleOrigin(row.origin), row.created_at)
+                for row in rows
             ]
 
     def _keep(
@@ -205,7 +222,9 @@ class Samples:
         found = self._registry.triggers.get(key)
         if found is None:
             near = nearest(key, self._registry.triggers)
-            raise NotFoundError(f"There is no trigger {key!r}." + (f" Did you mean {near!r}?" if near else ""))
+            raise NotFoundError(
+                f"There is no trigger {key!r}." + (f" Did you mean {near!r}?" if near else "")
+            )
         return found()
 
 
@@ -217,7 +236,11 @@ def trigger_facts(trigger: Trigger) -> JsonObject:
 def _typed(trigger: Trigger, fields: Mapping[str, Any]) -> Any:
     known = trigger.Fields.model_fields
     try:
-        values = {k: convert(v, known[k].annotation) for k, v in fields.items() if k in known and v not in (None, "")}
+        values = {
+            k: convert(v, known[k].annotation)
+            for k, v in fields.items()
+            if k in known and v not in (None, "")
+        }
         return trigger.Fields.model_validate(values)
     except ValueError as error:
         raise RecipeError(f"The trigger's fields cannot be used: {error}.", path="trigger.fields") from error

@@ -18,10 +18,10 @@ hook_refused = _namespace.signal("hook-refused")
 _log = structlog.get_logger("signals")
 
 
-def tell(name: str, **facts: Any) -> None:
+def tell(signal: str, /, **facts: Any) -> None:
     """Send a signal; a listener that fails is logged and cannot fail the sender."""
-    for receiver in _namespace.signal(name).receivers_for(None):
+    for receiver in _namespace.signal(signal).receivers_for(None):
         try:
             receiver(None, **facts)
         except Exception:  # noqa: BLE001 - a listener must not reach the engine
-            _log.exception("signal.listener_failed", signal=name)
+            _log.exception("signal.listener_failed", signal=signal)

@@ -75,7 +75,11 @@ class Subscriptions:
         try:
             opened = self._connections.open(connection.id)
             client = self._connections.client(connection.id)
-            ours = [hook for hook in kind.list_hooks(client, address) if hook.ours] if wanted or self._kept(connection.id) else []
+            ours = (
+                [hook for hook in kind.list_hooks(client, address) if hook.ours]
+                if wanted or self._kept(connection.id)
+                else []
+            )
             present = {hook.topic: hook.remote_id for hook in ours if hook.active}
             known = self._kept(connection.id)
             added = {}
@@ -105,12 +109,14 @@ class Subscriptions:
                 .where(col(Recipe.trigger_connection_id) == connection_id, col(Recipe.enabled).is_(True))
                 .distinct()
             ).all()
-        return [self._registry.triggers[key] for key in keys if key in self._registry.triggers]
+        return [self._registry.triggers[key] for key in keys if key and key in self._registry.triggers]
 
     def _kept(self, connection_id: int) -> set[str]:
         with self._database.read() as session:
             return set(
-                session.exec(select(Subscription.topic).where(col(Subscription.connection_id) == connection_id))
+                session.exec(
+                    select(Subscription.topic).where(col(Subscription.connection_id) == connection_id)
+                )
             )
 
     def _keep(self, connection_id: int, present: dict[str, str], wanted: frozenset[str]) -> None:
@@ -118,7 +124,9 @@ class Subscriptions:
         with self._database.write() as session:
             rows = {
                 row.topic: row
-                for row in session.exec(select(Subscription).where(col(Subscription.connection_id) == connection_id))
+                for row in session.exec(
+                    select(Subscription).where(col(Subscription.connection_id) == connection_id)
+                )
             }
             for topic, row in rows.items():
                 if topic not in wanted or topic not in present:
@@ -127,7 +135,11 @@ class Subscriptions:
                 if topic not in wanted:
                     continue
                 row = rows.get(topic) or Subscription(
-                    connection_id=connection_id, topic=topic, remote_id=remote_id, created_at=now, checked_at=now
+                    connection_id=connection_id,
+                    topic=topic,
+                    remote_id=remote_id,
+                    created_at=now,
+                    checked_at=now,
                 )
                 row.remote_id, row.checked_at = remote_id, now
                 session.add(row)

@@ -136,8 +136,14 @@ class _OneTest:
         verdict = decide(recipe, walk.occurrence, walk.context, directory, looked_up=True)
         if verdict.ruling is Ruling.PASSED:
             return True
-        if verdict.ruling is Ruling.BROKEN and self.mode == DoorMode.OFFLINE and recipe.trigger_fields.model_fields_set:
-            self.answer["why"].append(f"{verdict.reason}; offline, the account cannot be asked, so the test goes on")
+        if (
+            verdict.ruling is Ruling.BROKEN
+            and self.mode == DoorMode.OFFLINE
+            and recipe.trigger_fields.model_fields_set
+        ):
+            self.answer["why"].append(
+                f"{verdict.reason}; offline, the account cannot be asked, so the test goes on"
+            )
             return True
         self.answer["outcome"] = "error" if verdict.ruling is Ruling.BROKEN else "filtered"
         self.answer["why"].insert(0, verdict.reason)
