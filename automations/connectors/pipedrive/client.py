@@ -189,7 +189,7 @@ class PipedriveClient:
                 presumed={"items": []},
             )
             items = answer.record.get("items") or []
-            found += [hit["item"]["id"] for hit in items if isinstance(hit.get("item"), dict)]
+            found += [hit["item"]["id"] for hit in items if "id" in (hit.get("item") or ())]
             cursor = answer.additional.get("next_cursor")
             if cursor is None or not items:
                 break

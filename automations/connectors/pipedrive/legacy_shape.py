@@ -39,8 +39,8 @@ _KEPT: Mapping[str, frozenset[str]] = {
         "person": "name first_name last_name emails phones org_id label_ids picture_id",
         "organization": "name address country_code label_ids picture_id website linkedin industry "
         "annual_revenue employee_count",
-        "activity": "subject type done busy busy_flag due_date due_time duration location public_description note deal_id "
-        "lead_id person_id org_id project_id priority participants marked_as_done_time creator_user_id",
+        "activity": "subject type done busy busy_flag due_date due_time duration location public_description note "
+        "deal_id lead_id person_id org_id project_id priority participants marked_as_done_time creator_user_id",
         "lead": "title value creator_id person_id organization_id label_ids expected_close_date is_archived "
         "was_seen next_activity_id origin origin_id channel channel_id source_name",
         "product": "name code description unit tax category is_linkable selectable prices",

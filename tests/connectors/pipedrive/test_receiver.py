@@ -89,8 +89,16 @@ def test_what_is_not_known_yet_is_taken_in():
 
 @pytest.mark.parametrize(
     "body",
-    [b"{", b"[]", b"7", b"{}", b'{"meta": []}', b'{"meta": {}}', b'{"meta": {"entity": 5, "action": "x"}}']
-    + [json.dumps({"meta": {"entity": "e" * 61, "action": "create"}}).encode()],
+    [
+        b"{",
+        b"[]",
+        b"7",
+        b"{}",
+        b'{"meta": []}',
+        b'{"meta": {}}',
+        b'{"meta": {"entity": 5, "action": "x"}}',
+        json.dumps({"meta": {"entity": "e" * 61, "action": "create"}}).encode(),
+    ],
 )
 def test_what_no_webhook_can_be_is_refused(body):
     with pytest.raises(InputError) as refused:

@@ -3,6 +3,7 @@ import pytest
 from automations.connectors.pipedrive.connection import PipedriveConnection
 from automations.engine.contracts import NOT_YET, Occurrence
 from automations.engine.registry import Registry
+from tests.connectors.pipedrive.account_lists import Remembered
 
 REGISTRY = Registry.discover(entry_points=False)
 TRIGGERS = {key: one for key, one in REGISTRY.triggers.items() if key.startswith("pipedrive.")}
@@ -13,11 +14,6 @@ STAGES = [
     {"id": 12, "name": "Negotiation", "order_nr": 2, "pipeline_id": 2},
     {"id": 31, "name": "Talks", "order_nr": 1, "pipeline_id": 3},
 ]
-
-
-class Remembered(dict):
-    def put(self, name, entries):
-        self[name] = entries
 
 
 LISTS = Remembered(pipelines=PIPELINES, stages=STAGES, users=[{"id": 9, "name": "Ana Petrova"}])
@@ -62,7 +58,9 @@ def test_samples_carry_what_templates_read():
     assert related["person"]["organization"]["name"] == related["organization"]["name"]
     assert related["stage"]["id"] == sample.record["stage_id"]
     assert related["previous_stage"]["id"] == sample.previous["stage_id"]
-    assert related["owner"]["email"] and related["pipeline"]["name"] and related["custom"]
+    assert related["owner"]["email"]
+    assert related["pipeline"]["name"]
+    assert related["custom"]
 
 
 def test_a_stage_change_is_a_stage_that_differs():

@@ -1,0 +1,113 @@
+"""What a person's fields become in a body of the API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from automations.connectors.pipedrive import account, contact_details, links
+from automations.connectors.pipedrive.matching import Match, match_for
+from automations.connectors.pipedrive.upserting import Upsert
+from automations.engine.contracts import JsonObject
+from automations.errors import FieldsError
+
+if TYPE_CHECKING:
+    from automations.connectors.pipedrive.client import PipedriveClient
+
+_NAMES = ("name", "first_name", "last_name")
+
+
+def rfc3339(when: datetime) -> str:
+    """Return whole seconds with `Z`; a time without zone counts as UTC."""
+    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def match_of(client: PipedriveClient, mapped: Mapping[str, Any]) -> Match:
+    """Return how the person is found: by the mapped pair, the value falling back to what is mapped for it.
+
+    Raises FieldsError when there is nothing to look up by.
+    """
+    field = mapped.get("match_field") or links.default_field(client, "person")
+    value = mapped.get("match_value")
+    if value in (None, ""):
+        value = _fallback(field, mapped)
+    if value in (None, ""):
+        raise FieldsError(
+            f"Nothing to find the person by: no match value and no {field} is mapped, or both are empty. Map the "
+            "match value, or narrow the recipe to events that have one.",
+            field="match_value",
+            wanted="a value",
+        )
+    return match_for(client, "person", field, value)
+
+
+def _fallback(field: str, mapped: Mapping[str, Any]) -> Any:
+    name = field.strip().lower()
+    if name in ("email", "emails", "phone", "phones"):
+        details = wanted_details(mapped, f"{name.rstrip('s')}s")
+        primary = [detail for detail in details if detail.get("primary")]
+        return next((detail["value"] for detail in primary or details), None)
+    return mapped.get(name) if name == "name" else None
+
+
+def wanted_details(mapped: Mapping[str, Any], name: str) -> list[JsonObject]:
+    """Return the mapped `emails` or `phones`. Raises FieldsError."""
+    try:
+        return contact_details.wanted_details(mapped.get(name))
+    except ValueError as error:
+        raise account.wrong(name, mapped.get(name), f"{error}; give texts or objects with `value`") from None
+
+
+@dataclass
+class PersonUpsert(Upsert):
+    """One person."""
+
+    def body(self, now: JsonObject) -> JsonObject:
+        mapped = self.mapped
+        body: JsonObject = {name: mapped[name] for name in (*_NAMES, "visible_to") if name in mapped}
+        for name, key in (("emails", contact_details.email_key), ("phones", contact_details.phone_key)):
+            if name in mapped:
+                replace = mapped[name] is None or bool(mapped.get(f"replace_{name}"))
+                wanted = wanted_details(mapped, name)
+                body[name] = contact_details.merged(now.get(name), wanted, key, replace=replace)
+        if "labels" in mapped:
+            wanted_labels = mapped["labels"]
+            added = [] if wanted_labels is None else account.label_ids(self.client, "person", wanted_labels)
+            kept = [] if wanted_labels is None else now.get("label_ids") or []
+            body["label_ids"] = list(dict.fromkeys([*kept, *added]))
+        if mapped.get("owner") not in (None, ""):
+            body["owner_id"] = account.owner_id(self.client, mapped["owner"])
+        if mapped.get("custom_fields"):
+            held = now.get("custom_fields") or {}
+            body["custom_fields"] = account.custom_values(
+                self.client, "person", mapped["custom_fields"], held
+            )
+        organization = self.linked("organization")
+        if organization is not None:
+            body["org_id"] = organization
+        return body
+
+    def body_of_new(self) -> JsonObject:
+        self._check_name()
+        body = {key: value for key, value in self.body({}).items() if value is not None}
+        if not body.get("name"):
+            names = [str(body[part]) for part in ("first_name", "last_name") if body.get(part)]
+            if names:
+                body["name"] = " ".join(names)
+        if self.mapped.get("add_time") is not None:
+            body["add_time"] = rfc3339(self.mapped["add_time"])
+        if "owner_id" not in body and self.client.settings.default_owner:
+            body["owner_id"] = account.owner_id(self.client, self.client.settings.default_owner)
+        return links.with_match(self.client, body, self.match)
+
+    def _check_name(self) -> None:
+        if self.match.field == "name" or any(self.mapped.get(name) for name in _NAMES):
+            return
+        raise FieldsError(
+            f"No person has {self.match.words}, and a new one needs a name. Map the name, or first and last name.",
+            field="name",
+            wanted="a name",
+        )

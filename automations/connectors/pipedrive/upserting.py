@@ -1,0 +1,152 @@
+"""The way of every upsert that finds its record by a match value.
+
+Everything is looked up and checked before the first write: match, owner, labels, options, links. Then one
+call creates the record, or sends the keys that differ, or none is made when nothing differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from automations.connectors.pipedrive import links, matching, records, values
+from automations.connectors.pipedrive.matching import Found, IfMany, Match, Mode
+from automations.engine.contracts import Call, JsonObject, Outcome
+
+if TYPE_CHECKING:
+    from automations.connectors.pipedrive.client import PipedriveClient
+
+
+@dataclass
+class Upsert:
+    """One upsert of one record. Subclasses say what is sent.
+
+    mapped: what the author mapped and nothing else. notes: what to tell beside the outcome.
+    """
+
+    client: PipedriveClient
+    match: Match
+    mapped: Mapping[str, Any]
+    call: Call
+    may_create_links: bool = True
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def entity(self) -> str:
+        return self.match.entity
+
+    @property
+    def mode(self) -> Mode:
+        mode: Mode = self.mapped.get("mode") or self.client.settings.mode
+        return mode
+
+    @property
+    def if_many(self) -> IfMany:
+        if_many: IfMany = self.mapped.get("if_many") or "stop"
+        return if_many
+
+    def body(self, now: JsonObject) -> JsonObject:
+        """Return what the record should hold, by REST v2's keys. now: as it is; empty when it is new."""
+        raise NotImplementedError
+
+    def body_of_new(self) -> JsonObject:
+        """Return the body of a create, match value included. Raises FieldsError when something is missing."""
+        raise NotImplementedError
+
+    # -- doing it
+
+    def perform(self) -> Outcome:
+        found = self._find_or_create()
+        if found.record is None:
+            return self._nothing(None, f"No {self.entity} has {self.match.words}, and this step only updates")
+        if found.created:
+            return self._outcome(found.record, f"Created {self._label(found.record)}", created=True)
+        if self.mode == "create_only":
+            return self._nothing(
+                found.record, f"{self._label(found.record)} is there, and this step only creates"
+            )
+        return self._update(found)
+
+    def _find_or_create(self) -> Found:
+        return matching.find_or_create(
+            self.client,
+            self.match,
+            mode=self.mode,
+            if_many="oldest" if self.mode == "create_only" else self.if_many,
+            create=lambda: self.client.create(self.entity, self.body_of_new()),
+            in_doubt=self.call.in_doubt or self.call.attempt > 1,
+        )
+
+    def _update(self, found: Found) -> Outcome:
+        record = found.record or {}
+        changes = changed_part(self.body(record), record)
+        merged = f", {len(found.merged)} merged into it" if found.merged else ""
+        if not changes:
+            words = f"Nothing to change in {self._label(record)}{merged}"
+            return self._outcome(record, words) if merged else self._nothing(record, words)
+        after = self.client.update(self.entity, record["id"], changes, record)
+        names = list(changes)
+        return self._outcome(
+            after, f"Updated {', '.join(names)} of {self._label(after)}{merged}", changed=names
+        )
+
+    def settle(self) -> Outcome | None:
+        """Tell what became of an attempt whose reply was lost: done when the record is there and as wanted."""
+        found = matching.find_after_doubt(self.client, self.match)
+        if not found or (len(found) > 1 and self.if_many == "merge"):
+            return None
+        record = matching.choose(self.client, self.match, found, self.if_many).record or {}
+        if self.mode != "create_only" and changed_part(self.body(record), record):
+            return None
+        created = record.get("update_time") in (None, record.get("add_time"))
+        return self._outcome(record, f"{self._label(record)} is as it should be", created=created)
+
+    # -- telling it
+
+    def _label(self, record: JsonObject) -> str:
+        return records.label_of(self.entity, record)
+
+    def _nothing(self, record: JsonObject | None, words: str) -> Outcome:
+        outcome = self._outcome(record or {}, words)
+        return Outcome(outcome.outputs, outcome.summary, nothing_to_do=True)
+
+    def _outcome(
+        self, record: JsonObject, words: str, *, created: bool = False, changed: list[str] | None = None
+    ) -> Outcome:
+        return Outcome(
+            {
+                "id": record.get("id"),
+                "record": record,
+                "created": created,
+                "matched_by": self.match.shown if record and not created else "",
+                "changed": changed or [],
+            },
+            "; ".join([words, *self.notes]) + ".",
+        )
+
+    # -- parts of bodies that several entities share
+
+    def linked(self, entity: str) -> Any:
+        """Return the id for a link, None when there is none to set; notes what was left out."""
+        found = links.link(self.client, entity, self.mapped, may_create=self.may_create_links)
+        if found is None:
+            return None
+        if found.note:
+            self.notes.append(found.note)
+        return found.number
+
+
+def changed_part(body: JsonObject, now: JsonObject) -> JsonObject:
+    """Return the keys of `body` that the record does not hold yet, custom fields one level down."""
+    changes: JsonObject = {}
+    for key, wanted in body.items():
+        held = now.get(key)
+        if key == "custom_fields":
+            inner = held if isinstance(held, dict) else {}
+            wanted = {name: one for name, one in wanted.items() if not values.is_same(one, inner.get(name))}
+            if wanted:
+                changes[key] = wanted
+        elif not values.is_same(wanted, held):
+            changes[key] = wanted
+    return changes

@@ -1,0 +1,6 @@
+"""A directory in memory."""
+
+
+class Remembered(dict):
+    def put(self, name, entries):
+        self[name] = entries
