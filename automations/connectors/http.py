@@ -127,14 +127,17 @@ class Door:
             total_s=timeout_s or self._pool.limits.total_s,
             masker=masker_for(self._secrets | {auth[1]} if auth else self._secrets),
         )
-        if self._allowed_hosts is not None and not call.target.is_one_of(self._allowed_hosts):
-            raise BlockedAddressError(
-                f"This address is not allowed. {call.target.authority} is not a host of the connection"
-                f" {self._connection!r}; change the connection if calls should go there."
-            )
+        self._check_host(call.target)
         if self._mode is DoorMode.OFFLINE or (self._mode is DoorMode.LOOKUPS and effect == "write"):
             return self._hold_back(call, presume)
         return self._make(call)
+
+    def _check_host(self, target: Target) -> None:
+        if self._allowed_hosts is not None and not target.is_one_of(self._allowed_hosts):
+            raise BlockedAddressError(
+                f"This address is not allowed. {target.authority} is not a host of the connection"
+                f" {self._connection!r}; change the connection if calls should go there."
+            )
 
     def _hold_back(self, call: _Call, presume: Any) -> Reply:
         note = "would look up" if call.effect == "read" else "held back: this is a test"

@@ -35,6 +35,7 @@ _DEFAULT_PORT: Final = {"http": 80, "https": 443}
 _FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f-\xa0\\\u2028\u2029\ufeff]|\s")
 _NAME: Final = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
 _BRACKETED: Final = re.compile(r"\[[0-9a-f:.]+\]")
+_AUTHORITY: Final = re.compile(r"[/?#].*", re.DOTALL)
 _DOTS: Final = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 
 # The registries call these global, or some Python version does, but none of them is a public server:
@@ -105,14 +106,16 @@ def read_url(url: str, params: Mapping[str, object] | None = None) -> Target:
         raise _bad_url("it cannot be read as an address") from error
     if parsed.scheme not in _DEFAULT_PORT:
         raise _bad_url("it does not begin with http:// or https://")
-    if parsed.auth is not None:
+    authority = _AUTHORITY.sub("", url.partition("://")[2])
+    if "@" in authority:
         raise _bad_url("it has a user name or password in it; those belong in the connection's settings")
     if parsed.fragment is not None:
         raise _bad_url("it has a part after #, which is never sent")
     host = (parsed.host or "").lower()
-    if not (len(host) <= 253 and _NAME.fullmatch(host)) and not _BRACKETED.fullmatch(host):
+    named = len(host) <= 253 and _NAME.fullmatch(host)
+    if "%" in authority or not (named or _BRACKETED.fullmatch(host)):
         raise _bad_url("its host is not a name or an IP address")
-    # parse_url has already taken dot segments out, so the text as given is looked at.
+    # parse_url has taken dot segments out already, so the text as it came is looked at.
     if _DOTS.search(url.split("?", 1)[0].partition("://")[2]):
         raise _bad_url("its path has a part . or ..")
     port = _DEFAULT_PORT[parsed.scheme] if parsed.port is None else parsed.port

@@ -29,12 +29,16 @@ def test_json_is_written_unchanged(value: Any) -> None:
         {"a": {1}},
         "\ud800",
         [2**70, math.nan],
-        10**5000,
     ],
 )
 def test_what_is_not_json_is_refused(value: Any) -> None:
     with pytest.raises(RejectedError, match="cannot be written"):
         write_json(value)
+
+
+def test_too_long_a_number_is_refused() -> None:
+    with pytest.raises(RejectedError, match="cannot be written"):
+        write_json(10**5000)
 
 
 def test_no_value_means_no_body() -> None:
@@ -53,14 +57,11 @@ def test_header_that_is_the_doors_own_or_no_token_is_refused(name: str) -> None:
 
 @given(st.text(max_size=20))
 def test_header_value_is_sent_as_latin_1_or_refused(value: str) -> None:
-    wanted = all(c == "\t" or " " <= c <= "~" or "\xa1" <= c <= "\xff" for c in value)
-    try:
+    if all(c == "\t" or " " <= c <= "~" or "\xa1" <= c <= "\xff" for c in value):
         assert make_headers({"X-A": value}, "", None)["X-A"] == value
-    except RejectedError as error:
-        assert not wanted
-        assert value not in error.message or not value.strip()
     else:
-        assert wanted
+        with pytest.raises(RejectedError, match="value of the header X-A"):
+            make_headers({"X-A": value}, "", None)
 
 
 def test_last_spelling_of_a_header_wins() -> None:

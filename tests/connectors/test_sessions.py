@@ -1,21 +1,14 @@
-import datetime
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterator
-from ipaddress import ip_address
-from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from automations.connectors import sessions
 from automations.connectors.http import Door, Limits, NetworkPolicy, SessionPool
 from automations.errors import BlockedAddressError, OutcomeUnknownError, UnavailableError
+from tests.connectors.authority import Authority
 from tests.connectors.scripted_server import (
     ScriptedServer,
     drip,
@@ -155,6 +148,30 @@ def test_each_connection_and_each_thread_has_its_own_session(make_pool: PoolMake
     assert len({id(adapter) for adapter in [*mine, *others]}) == 3
 
 
+def test_threads_that_share_a_pool_do_not_mix_their_calls(make_pool: PoolMaker) -> None:
+    pool = make_pool()
+    wrong: list[str] = []
+
+    def call(server: ScriptedServer, name: str) -> None:
+        for number in range(40):
+            door = door_of(pool)
+            door.send("POST", server.url(f"/{name}"), effect="write", json={"n": f"{name}{number}"})
+            if door.exchanges[0].body != {"n": f"{name}{number}"}:
+                wrong.append(name)
+
+    with ScriptedServer() as server:
+        threads = [threading.Thread(target=call, args=(server, name)) for name in "abcd"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        pool.close()
+    assert not wrong
+    assert server.connections == 4
+    assert len({request.body for request in server.requests}) == 160
+    assert all(request.path[1:].encode() in request.body for request in server.requests)
+
+
 def test_session_unused_longest_is_closed(make_pool: PoolMaker) -> None:
     pool = make_pool(per_thread=2)
     with ScriptedServer() as server:
@@ -187,51 +204,6 @@ def test_many_hosts_of_one_connection_keep_few_sockets(make_pool: PoolMaker) -> 
 
 
 # -- TLS --------------------------------------------------------------------------------------------
-
-
-class Authority:
-    """A certificate authority of its own, in a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
-        self.bundle = folder / "authority.pem"
-        certificate = self._sign(self._name, self._key, days=10, authority=True)
-        self.bundle.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-
-    def server_context(self, *hosts: str, days: int = 10) -> ssl.SSLContext:
-        key = ec.generate_private_key(ec.SECP256R1())
-        certificate = self._sign(x509.Name([]), key, days=days, hosts=hosts)
-        path = self._folder / f"{hosts[0]}{days}.pem"
-        path.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-            + certificate.public_bytes(serialization.Encoding.PEM)
-        )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
-        return context
-
-    def _sign(
-        self, name: x509.Name, key: Any, *, days: int, authority: bool = False, hosts: tuple[str, ...] = ()
-    ) -> x509.Certificate:
-        now = datetime.datetime.now(datetime.UTC)
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(self._name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=20))
-            .not_valid_after(now + datetime.timedelta(days=days))
-            .add_extension(x509.BasicConstraints(authority, None), critical=True)
-        )
-        if hosts:
-            names = [x509.IPAddress(ip_address(h)) if h[0].isdigit() else x509.DNSName(h) for h in hosts]
-            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=not name.rdns)
-        return builder.sign(self._key, hashes.SHA256())
 
 
 @pytest.fixture(scope="module")
