@@ -46,7 +46,7 @@ class DeleteProfile(Action):
             )
 
     def perform(self, fields: Fields, client: ClevertapClient, call: Call) -> Outcome:
-        outputs: ClassVar[Mapping[str, str]] = {"identity": fields.identity, "object_id": fields.object_id}
+        outputs = {"identity": fields.identity, "object_id": fields.object_id}
         person = fields.identity or fields.object_id or ""
         if call.validate_only:
             return Outcome(

@@ -79,7 +79,7 @@ class UploadEvent(UploadAction):
 
     def done(self, fields: Fields) -> tuple[str, JsonObject]:
         person = fields.identity or fields.object_id
-        outputs: ClassVar[Mapping[str, str]] = {
+        outputs = {
             "identity": fields.identity,
             "object_id": fields.object_id,
             "event_name": fields.event_name,

@@ -1,0 +1,1 @@
+"""Steps that reach nothing: values for later steps, and an end."""

@@ -1,0 +1,1 @@
+"""Any HTTP service: one action, its address and credentials from the connection."""
