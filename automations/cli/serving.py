@@ -1,0 +1,252 @@
+"""Running: web and workers together, or each alone.
+
+`serve` is Granian's own parent process with one thread beside it that keeps the workers alive. Whoever loses
+its parent ends itself, so a killed `serve` leaves nobody behind; what was in hand goes on at the next start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import click
+import structlog
+
+from automations.assembly import Assembly
+from automations.errors import SettingsError
+from automations.logs import set_up_logs
+from automations.settings import Settings, load_settings
+
+WEB_THREADS = 8
+DRAIN_S = 28.0
+RESTART_S = 0.5
+RECOVER_EVERY_S = 15.0
+
+_log = structlog.get_logger("serving")
+
+
+# -- what each process is ------------------------------------------------------------------------
+
+
+def make_wsgi() -> Any:
+    """Return the web application; Granian calls this once in each web process."""
+    from automations.web.app import create_app
+
+    set_up_logs()
+    end_with_parent()
+    return create_app(Assembly.make(load_settings(), migrate=False))
+
+
+def run_worker(settings: Settings, slot: int) -> None:
+    """Run one worker until SIGTERM or SIGINT; returns when what was in flight is closed."""
+    set_up_logs()
+    end_with_parent()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with only_one(settings.instance / f"worker-{slot}.lock", wait_s=30.0):
+        assembly = Assembly.make(settings, migrate=False)
+        place = f"{_instance_id(settings.instance)}/{slot}/"
+        runner = assembly.runner(place + secrets.token_hex(4))
+        # The lock is ours, so whoever worked in this slot before is dead, and its leases with it.
+        taken_back = runner.ledger.recover(place)
+        assembly.wake_ups.start(f"worker-{slot}", runner.nudge)
+        _log.info("worker.started", slot=slot, taken_back=taken_back)
+        recovering = threading.Thread(
+            target=_recover_forever, args=(runner, stop), daemon=True, name="recover"
+        )
+        recovering.start()
+        threading.Thread(target=_nudge_at(stop, runner), daemon=True, name="stopping").start()
+        runner.run_forever(stop)
+        assembly.wake_ups.stop()
+        assembly.close()
+        _log.info("worker.stopped", slot=slot)
+
+
+def _nudge_at(stop: threading.Event, runner: Any) -> Any:
+    def wait() -> None:
+        stop.wait()
+        runner.nudge()
+
+    return wait
+
+
+def _recover_forever(runner: Any, stop: threading.Event) -> None:
+    """Take back, from time to time, what workers of other machines lost."""
+    while not stop.wait(RECOVER_EVERY_S):
+        try:
+            if runner.ledger.recover():
+                runner.nudge()
+        except Exception as error:  # noqa: BLE001 - the next round tries again
+            _log.warning("worker.recover_failed", error=type(error).__name__)
+
+
+def _instance_id(folder: Path) -> str:
+    """Return the name of this instance folder, made at first use; two folders never share one."""
+    path = folder / "instance.id"
+    with contextlib.suppress(FileExistsError), path.open("x") as file:
+        file.write(secrets.token_hex(6))
+    return path.read_text().strip()
+
+
+def end_with_parent() -> None:
+    """End this process soon after its parent is gone, however that died."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.25)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(DRAIN_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="parent").start()
+
+
+@contextlib.contextmanager
+def only_one(path: Path, *, wait_s: float = 0.0) -> Iterator[IO[str]]:
+    """Hold an exclusive lock on a file; the system lets go of it when this process ends in any way.
+
+    Raises SettingsError when another process holds it longer than `wait_s`.
+    """
+    with path.open("a+") as file:
+        deadline_s = time.monotonic() + wait_s
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline_s:
+                    raise SettingsError(
+                        f"Another process already runs in {path.parent}. Stop it first, or choose another folder "
+                        "with AUTOMATIONS_INSTANCE."
+                    ) from None
+                time.sleep(0.1)
+        yield file
+
+
+# -- keeping them alive --------------------------------------------------------------------------
+
+
+class WorkerKeeper:
+    """Starts worker processes and starts them again when they die."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._children: dict[int, subprocess.Popen[bytes]] = {}
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._keep, daemon=True, name="keeper")
+
+    def start(self) -> None:
+        for slot in range(1, self._count + 1):
+            self._spawn(slot)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let every worker finish what it has in flight."""
+        self._stopping.set()
+        self._thread.join(timeout=2)
+        for child in self._children.values():
+            child.terminate()
+        deadline_s = time.monotonic() + DRAIN_S
+        for child in self._children.values():
+            try:
+                child.wait(timeout=max(0.1, deadline_s - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+    def _spawn(self, slot: int) -> None:
+        command = [sys.executable, "-m", "automations", "worker", "--slot", str(slot)]
+        self._children[slot] = subprocess.Popen(command)  # noqa: S603 - our own program
+
+    def _keep(self) -> None:
+        while not self._stopping.wait(RESTART_S):
+            for slot, child in list(self._children.items()):
+                if child.poll() is not None and not self._stopping.is_set():
+                    _log.warning("worker.died", slot=slot, status=child.returncode)
+                    self._spawn(slot)
+
+
+def run_web(settings: Settings, host: str, port: int, *, workers: int = 0) -> None:
+    """Serve the pages and the inbound addresses, with `workers` worker processes beside. Returns at the end."""
+    from granian import Granian
+    from granian.constants import Interfaces
+    from granian.http import HTTP1Settings
+
+    os.environ["AUTOMATIONS_INSTANCE"] = str(settings.instance)
+    keeper = WorkerKeeper(workers)
+    server = Granian(
+        "automations.cli.serving:make_wsgi",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        factory=True,
+        workers=1,
+        blocking_threads=WEB_THREADS,
+        backlog=2048,
+        backpressure=512,
+        websockets=False,
+        http1_settings=HTTP1Settings(header_read_timeout=10_000, max_buffer_size=65_536),
+        log_enabled=False,
+        respawn_failed_workers=True,
+        respawn_interval=0.3,
+        workers_kill_timeout=10,
+    )
+    keeper.start()
+    try:
+        server.serve()
+    finally:
+        keeper.stop()
+
+
+def prepare(settings: Settings) -> None:
+    """Bring the database up to date and make the keys, once, before any child starts."""
+    assembly = Assembly.make(settings)
+    _instance_id(settings.instance)
+    assembly.close()
+
+
+# -- the commands --------------------------------------------------------------------------------
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, help="Port to listen on.")
+@click.option("--workers", type=click.IntRange(1, 64), help="Worker processes; default: AUTOMATIONS_WORKERS.")
+def serve(host: str, port: int, workers: int | None) -> None:
+    """Run web and workers together, until SIGTERM or Ctrl-C; no accepted event is lost."""
+    set_up_logs()
+    settings = load_settings()
+    with only_one(settings.instance / "serve.lock", wait_s=5.0):
+        prepare(settings)
+        click.echo(f"Automations on http://{host}:{port} (instance {settings.instance})", err=True)
+        run_web(settings, host, port, workers=workers or settings.workers)
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, help="Port to listen on.")
+def web(host: str, port: int) -> None:
+    """Run the pages and the inbound addresses alone; workers run elsewhere."""
+    set_up_logs()
+    settings = load_settings()
+    prepare(settings)
+    run_web(settings, host, port)
+
+
+@click.command()
+@click.option("--slot", default=1, show_default=True, help="Which worker of this machine this is.")
+def worker(slot: int) -> None:
+    """Run one worker alone. Several on one machine need a --slot each."""
+    run_worker(load_settings(), slot)
