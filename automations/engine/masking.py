@@ -22,7 +22,7 @@ _SHORTEST: Final = 4
 _DEEPEST: Final = 100
 _ROUNDS: Final = 8
 
-# Compared without case, `-` and `_`, as the end of a name: `hook_password`, `X-CleverTap-Passcode`.
+# Compared without case, `-` and `_`, as the end of a name: `hook_password`, `X-Api-Token`.
 _SECRET_ENDINGS: Final = (
     "authorization", "cookie", "password", "passwd", "passcode", "token", "secret", "apikey", "writekey",
     "privatekey", "secretkey", "secretkeys",
