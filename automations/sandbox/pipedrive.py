@@ -203,6 +203,11 @@ class PipedriveSandbox(SandboxApp):
         """True once no webhook is queued, under way or waiting for a retry."""
         return self.sender.wait_until_quiet(timeout_s)
 
+    def remove_dead_webhooks(self) -> list[int]:
+        """Remove the webhooks without a success in three days, as Pipedrive does; returns their ids."""
+        with self.account.lock:
+            return self.hooks.remove_dead(self.now())
+
     def serve(self, port: int = 0, host: str = "127.0.0.1") -> SandboxServer:
         self.sender.resume()
         return SandboxServer(self.app, host, port, on_close=self.close)

@@ -109,7 +109,7 @@ class _Handler(socketserver.StreamRequestHandler):
         raise _BadRequestError("431 Request Header Fields Too Large")
 
     def _read_body(self, headers: dict[str, str]) -> bytes:
-        if "chunked" in headers.get("HTTP_TRANSFER_ENCODING", "").lower():
+        if "chunked" in headers.pop("HTTP_TRANSFER_ENCODING", "").lower():
             return self._read_chunks()
         length = headers.get("CONTENT_LENGTH", "0")
         if not length.isdigit():
@@ -126,8 +126,10 @@ class _Handler(socketserver.StreamRequestHandler):
                 size = int(self.rfile.readline(LARGEST_LINE).split(b";")[0], 16)
             except ValueError:
                 raise _BadRequestError("400 Bad Request") from None
+            if size < 0:
+                raise _BadRequestError("400 Bad Request")
             left -= size
-            if size < 0 or left < 0:
+            if left < 0:
                 raise _BadRequestError("413 Content Too Large")
             if size == 0:
                 while self.rfile.readline(LARGEST_LINE) not in (b"\r\n", b"\n", b""):
