@@ -1,0 +1,50 @@
+"""The side of every page: where one can go, and what wants a person there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import request
+
+from automations.model.connection import Connection
+from automations.model.states import ConnectionState
+from automations.web.services import services
+
+
+@dataclass(frozen=True)
+class Place:
+    """wants: how many things there want a person, in the words of `meaning`."""
+
+    title: str
+    path: str
+    icon: str
+    current: bool
+    wants: int = 0
+    meaning: str = ""
+
+
+def navigation() -> list[Place]:
+    """Return the places of the side bar, in order."""
+    parked = services().history.parked()
+    connections = sum(wants_person(row) for row in services().connections.all())
+    at, on_parked = request.path, request.args.get("status") == "parked"
+    on_runs = _within(at, "/runs")
+    return [
+        Place("Home", "/", "home", at == "/"),
+        Place("Recipes", "/recipes", "recipes", _within(at, "/recipes")),
+        Place("Runs", "/runs", "runs", (on_runs and not on_parked) or _within(at, "/events")),
+        Place("Parked", "/runs?status=parked", "parked", on_runs and on_parked, parked, "parked"),
+        Place(
+            "Connections", "/connections", "connections", _within(at, "/connections"), connections, "to mend"
+        ),
+        Place("Settings", "/settings", "settings", _within(at, "/settings")),
+    ]
+
+
+def wants_person(row: Connection) -> bool:
+    """Tell whether a connection does not work until somebody does something."""
+    return row.state == ConnectionState.PAUSED
+
+
+def _within(path: str, place: str) -> bool:
+    return path == place or path.startswith(place + "/")

@@ -1,0 +1,89 @@
+"""Stored things in words for a page: times, states, JSON, and text that strangers wrote."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from flask import Flask
+
+from automations.model.states import DeliveryStatus, RunStatus
+from automations.web.services import services
+
+SHOWN_AT_ONCE: Final = 4_096
+
+# Controls, and what turns the direction of text or hides in it: shown, they cannot mislead anybody.
+_INVISIBLE: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
+
+#: status -> (mark, word, sentence)
+STATES: Final[Mapping[str, tuple[str, str, str]]] = {
+    RunStatus.QUEUED: ("queued", "queued", "It waits for its turn."),
+    RunStatus.RUNNING: ("running", "running", "It is being worked on."),
+    RunStatus.WAITING: ("waiting", "waiting", "It goes on by itself later."),
+    RunStatus.SUCCEEDED: ("ok", "succeeded", "Every step ended well."),
+    RunStatus.FILTERED: ("filtered", "filtered", "The conditions said no."),
+    RunStatus.PARKED: ("parked", "parked", "It needs a person."),
+    RunStatus.CANCELLED: ("cancelled", "cancelled", "A person ended it."),
+    DeliveryStatus.PENDING: ("queued", "pending", "Nothing has left yet."),
+    DeliveryStatus.SENDING: ("running", "sending", "It is on its way."),
+    DeliveryStatus.SKIPPED: ("filtered", "skipped", "There was nothing to do."),
+}
+
+
+def install(app: Flask) -> None:
+    """Give these to every template."""
+    app.jinja_env.filters.update(
+        ago=ago, exact=exact, iso=iso, visible=visible, json_text=json_text, plural=plural, duration=duration
+    )
+    app.jinja_env.globals.update(STATES=STATES, SHOWN_AT_ONCE=SHOWN_AT_ONCE)
+
+
+def ago(at: datetime | None) -> str:
+    """Return a time as people say it: `just now`, `12 min ago`, `in 3 h`, `4 days ago`, then the date."""
+    if at is None:
+        return "never"
+    seconds = (services().clock.now() - at).total_seconds()
+    distance = abs(seconds)
+    if distance < 60:
+        return "just now" if seconds >= 0 else "in a moment"
+    for unit, length, below in (("min", 60, 3_600), ("h", 3_600, 86_400), ("day", 86_400, 7 * 86_400)):
+        if distance < below:
+            amount = int(distance // length)
+            words = f"{amount} {unit}{'s' if unit == 'day' and amount != 1 else ''}"
+            return f"{words} ago" if seconds >= 0 else f"in {words}"
+    return f"{at.astimezone(UTC):%Y-%m-%d}"
+
+
+def exact(at: datetime | None) -> str:
+    """Return `2026-11-22 10:42:07 UTC`; the browser puts the reader's own time in its place."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if at else ""
+
+
+def iso(at: datetime | None) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else ""
+
+
+def duration(milliseconds: float) -> str:
+    return f"{milliseconds:.0f} ms" if milliseconds < 10_000 else f"{milliseconds / 1000:.1f} s"
+
+
+def plural(amount: int, one: str, many: str = "") -> str:
+    """Return `1 run`, `1,204 runs`."""
+    return f"{amount:,} {one if amount == 1 else many or one + 's'}"
+
+
+def visible(text: object) -> str:
+    """Return text with every character that cannot be seen written as its code, such as `⟨U+202E⟩`."""
+    return _INVISIBLE.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", str(text))
+
+
+def json_text(value: Any) -> str:
+    """Return a JSON value spread over lines; a bare text stays as it is."""
+    if isinstance(value, str):
+        return visible(value)
+    return visible(json.dumps(value, indent=2, ensure_ascii=False, default=str))

@@ -1,0 +1,70 @@
+"""What the pages need of an installation. They are handed it ready and never make any of it themselves."""
+
+from __future__ import annotations
+
+from typing import Protocol, cast
+
+from flask import current_app
+
+from automations.clock import Clock
+from automations.engine.connections import Connections
+from automations.engine.history import History
+from automations.engine.intake import Intake
+from automations.engine.manual import ManualWork
+from automations.engine.people import People
+from automations.engine.preview import Previews
+from automations.engine.recipes import Recipes
+from automations.engine.registry import Registry
+from automations.engine.samples import Samples
+from automations.engine.subscriptions import Subscriptions
+from automations.engine.testrun import TestRuns
+from automations.model.database import Database
+from automations.model.sealing import Sealer
+from automations.settings import Settings
+
+_EXTENSION = "automations.services"
+
+
+class Services(Protocol):
+    """The parts of one installation; the assembly has them all."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def registry(self) -> Registry: ...
+    @property
+    def database(self) -> Database: ...
+    @property
+    def sealer(self) -> Sealer: ...
+    @property
+    def connections(self) -> Connections: ...
+    @property
+    def recipes(self) -> Recipes: ...
+    @property
+    def samples(self) -> Samples: ...
+    @property
+    def history(self) -> History: ...
+    @property
+    def test_runs(self) -> TestRuns: ...
+    @property
+    def previews(self) -> Previews: ...
+    @property
+    def subscriptions(self) -> Subscriptions: ...
+    @property
+    def people(self) -> People: ...
+    @property
+    def intake(self) -> Intake: ...
+    @property
+    def manual(self) -> ManualWork: ...
+
+
+def provide(extensions: dict[str, object], given: Services) -> None:
+    """Make `given` what `services` returns inside the app that has these extensions."""
+    extensions[_EXTENSION] = given
+
+
+def services() -> Services:
+    """Return the installation that the current app serves."""
+    return cast(Services, current_app.extensions[_EXTENSION])
