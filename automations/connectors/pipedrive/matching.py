@@ -36,6 +36,7 @@ _SEARCHABLE = frozenset({"address", "varchar", "text", "varchar_auto", "double",
 _SPELLINGS = {"emails": "email", "e-mail": "email", "phones": "phone"}
 _CAN_MERGE = frozenset({"person", "organization", "deal"})
 _LOOKED_BACK = 100
+_MOST_DIGITS = 40
 
 
 @dataclass(frozen=True)
@@ -149,11 +150,17 @@ def _key(kind: str, value: Any) -> Any:
     if kind == "name":
         return " ".join(text.split()).casefold()
     if kind in ("number", "id"):
-        try:
-            return Decimal(text.strip())
-        except InvalidOperation:
-            return text
+        return _number(text.strip())
     return text.strip()
+
+
+def _number(text: str) -> Decimal | str:
+    """Return a number that is one and has a sensible size; other texts compare as texts."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return text
+    return number if number.is_finite() and abs(number.adjusted()) < _MOST_DIGITS else text
 
 
 # -- finding --------------------------------------------------------------------------------------
@@ -164,9 +171,20 @@ def find(client: PipedriveClient, match: Match) -> list[JsonObject]:
     if match.field == "id":
         record = client.by_id(match.entity, whole_number(match.value) or 0)
         return [record] if record else []
-    term = contact_details.email_key(match.value) if match.kind == "email" else match.value
-    fetched = client.by_ids(match.entity, client.search(match.entity, term, match.search_field))
+    fetched = client.by_ids(match.entity, client.search(match.entity, _term(match), match.search_field))
     return sorted((record for record in fetched.values() if is_hit(match, record)), key=_age)
+
+
+def _term(match: Match) -> str:
+    """Return the spelling to search for: the index compares texts, though without regard to case."""
+    if match.kind == "email":
+        return contact_details.email_key(match.value)
+    if match.kind == "name":
+        return " ".join(match.value.split())
+    number = _key("number", match.value) if match.kind == "number" else None
+    if isinstance(number, Decimal) and number == number.to_integral_value():
+        return str(int(number))
+    return match.value
 
 
 def find_after_doubt(client: PipedriveClient, match: Match) -> list[JsonObject]:

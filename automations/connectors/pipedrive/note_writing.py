@@ -23,7 +23,7 @@ LINKS: Mapping[str, tuple[str, str]] = {
     "organization": ("org_id", "pinned_to_organization_flag"),
 }
 _LEAD = ("lead_id", "pinned_to_lead_flag")
-_PINS = {key: pin for key, pin in (*LINKS.values(), _LEAD)}
+_PINS = dict((*LINKS.values(), _LEAD))
 _LOOKED_BACK = 100
 _COUNTS_AS_OURS = timedelta(hours=1)
 

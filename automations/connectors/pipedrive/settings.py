@@ -69,8 +69,9 @@ class PipedriveSettings(ConnectionSettings):
         text = value.strip().lower()
         if not text:
             return ""
-        host = (urlsplit(text if "//" in text else f"//{text}").hostname or "").removesuffix(".pipedrive.com")
-        if not _DOMAIN.match(host):
+        parts = urlsplit(text if "//" in text else f"//{text}")
+        host = (parts.hostname or "").removesuffix(".pipedrive.com")
+        if "@" in parts.netloc or not _DOMAIN.match(host):
             raise ValueError(f"{value!r} is no company domain. Give `acme` for acme.pipedrive.com")
         return host
 

@@ -227,7 +227,18 @@ def is_same(wanted: Any, now: Any) -> bool:
     if isinstance(wanted, Mapping):
         return isinstance(now, Mapping) and all(is_same(part, now.get(name)) for name, part in wanted.items())
     if isinstance(wanted, list) and isinstance(now, list):
-        return sorted(map(str, wanted)) == sorted(map(str, now))
+        return len(wanted) == len(now) and _pairs_up(wanted, now)
     if isinstance(wanted, bool) or isinstance(now, bool):
         return wanted is now
     return bool(wanted == now)
+
+
+def _pairs_up(wanted: list[Any], now: list[Any]) -> bool:
+    """Tell whether each wanted entry has one of its own in `now`, in any order."""
+    left = list(now)
+    for one in wanted:
+        place = next((index for index, other in enumerate(left) if is_same(one, other)), None)
+        if place is None:
+            return False
+        del left[place]
+    return True

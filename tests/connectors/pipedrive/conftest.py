@@ -42,11 +42,15 @@ def directory() -> Remembered:
 def connect(url: str, pool: SessionPool, directory: Remembered) -> Callable:
     """Return a client; settings may be given, and the mode of its door."""
 
-    def open_client(mode: DoorMode = DoorMode.LIVE, remembered: Remembered | None = None, **settings):
+    def open_client(door_mode: DoorMode = DoorMode.LIVE, remembered: Remembered | None = None, **settings):
         kind = PipedriveConnection()
         values = PipedriveSettings(base_url=url, **{"api_token": TOKEN, **settings})
         door = Door(
-            pool, connection="acme", mode=mode, secrets=[values.api_token], allowed_hosts=kind.hosts(values)
+            pool,
+            connection="acme",
+            mode=door_mode,
+            secrets=[values.api_token],
+            allowed_hosts=kind.hosts(values),
         )
         return kind.client(values, door, directory if remembered is None else remembered)
 
