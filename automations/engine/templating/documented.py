@@ -33,6 +33,7 @@ class FilterDoc:
     cures_missing: bool = dataclass_field(repr=False, default=False)
     walks_through: bool = dataclass_field(repr=False, default=False)
     needs_context: bool = dataclass_field(repr=False, default=False)
+    steps: int = dataclass_field(repr=False, default=1)
 
     @cached_property
     def parameters(self) -> Signature:
@@ -70,12 +71,14 @@ class FilterTable:
         cures_missing: bool = False,
         walks_through: bool = False,
         needs_context: bool = False,
+        steps: int = 1,
     ) -> Callable[[Function], Function]:
         """Declare a filter; written: its signature, whose first word is its name.
 
         cures_missing: it is called for a missing value too; others give `MISSING` for one.
         walks_through: its work grows with everything inside the value, not only with its length.
         needs_context: its first argument is the `GuardedContext`.
+        steps: what one use costs of the budget; one step is about two microseconds.
         """
         name = written.partition("(")[0].partition(" ")[0]
 
@@ -93,6 +96,7 @@ class FilterTable:
                     cures_missing=cures_missing,
                     walks_through=walks_through,
                     needs_context=needs_context,
+                    steps=steps,
                 )
             return function
 

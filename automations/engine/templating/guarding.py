@@ -18,11 +18,13 @@ from automations.errors import MappingError
 def guarded_filter(doc: FilterDoc) -> Callable[..., Any]:
     """Return the filter as Jinja calls it."""
     apply, cures, needs_context = doc.apply, doc.cures_missing, doc.needs_context
-    walks_through = doc.walks_through
+    walks_through, extra = doc.walks_through, doc.steps - 1
 
     @pass_context
     def run(context: GuardedContext, value: Any, /, *arguments: Any, **named: Any) -> Any:
         budget = context.budget
+        if extra:
+            budget.spend(extra)
         for given in (value, *arguments, *named.values()):
             if given is None or given is MISSING:
                 if not cures:

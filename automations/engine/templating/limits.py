@@ -11,9 +11,11 @@ from typing import Final
 
 MAX_SOURCE_BYTES: Final = 16_384
 MAX_SYNTAX_NODES: Final = 600
+MAX_SYNTAX_TOKENS: Final = 4_000
+"""Words, signs and blanks; more could not make few enough nodes, and parsing them takes long."""
 MAX_SYNTAX_DEPTH: Final = 60
 MAX_LOOP_DEPTH: Final = 2
-COMPILED_TEMPLATES_KEPT: Final = 4_096
+COMPILED_TEMPLATES_KEPT: Final = 2_048
 
 # -- the work, counted while it renders -----------------------------------------------------------
 

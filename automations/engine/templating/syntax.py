@@ -17,6 +17,7 @@ from automations.engine.templating.limits import (
     MAX_SOURCE_BYTES,
     MAX_SYNTAX_DEPTH,
     MAX_SYNTAX_NODES,
+    MAX_SYNTAX_TOKENS,
 )
 from automations.engine.templating.spelling import did_you_mean
 from automations.engine.templating.string_methods import STRING_METHODS
@@ -75,7 +76,7 @@ def read(environment: Environment, source: str) -> nodes.Template:
         if size > MAX_SOURCE_BYTES:
             limit = MAX_SOURCE_BYTES // 1024
             raise UnreadableError(TemplateProblem(f"The template is longer than {limit} KB. Shorten it."))
-        _check_brackets(environment, source)
+        _check_tokens(environment, source)
         return Parser(environment, source).parse()
     except TemplateSyntaxError as error:
         raise UnreadableError(_syntax_problem(error)) from None
@@ -87,13 +88,19 @@ def read(environment: Environment, source: str) -> nodes.Template:
         ) from None
 
 
-def _check_brackets(environment: Environment, source: str) -> None:
+def _check_tokens(environment: Environment, source: str) -> None:
     depth = 0
-    for line, kind, value in environment.lexer.tokeniter(source, None):
+    for count, (line, kind, value) in enumerate(environment.lexer.tokeniter(source, None)):
+        if count > MAX_SYNTAX_TOKENS:
+            raise UnreadableError(_too_many(line))
         if kind == "operator":
             depth += (value in ("(", "[", "{")) - (value in (")", "]", "}"))
             if depth > MAX_SYNTAX_DEPTH:
                 raise UnreadableError(_too_deep(line))
+
+
+def _too_many(line: int) -> TemplateProblem:
+    return TemplateProblem(f"The template has more than {MAX_SYNTAX_NODES} parts. Simplify it.", line)
 
 
 def _too_deep(line: int) -> TemplateProblem:
@@ -121,9 +128,7 @@ def _size_problem(tree: nodes.Template) -> TemplateProblem | None:
         count += len(level)
         depth += 1
         if count > MAX_SYNTAX_NODES:
-            return TemplateProblem(
-                f"The template has more than {MAX_SYNTAX_NODES} parts. Simplify it.", level[0].lineno
-            )
+            return _too_many(level[0].lineno)
         if depth > MAX_SYNTAX_DEPTH:
             return _too_deep(level[0].lineno)
         level = [child for node in level for child in node.iter_child_nodes()]
@@ -206,7 +211,12 @@ def _call_problems(node: nodes.Call) -> Iterator[TemplateProblem]:
     if node.kwargs or node.dyn_args is not None or node.dyn_kwargs is not None:
         yield TemplateProblem("Named, '*' and '**' arguments are not allowed in a call.", node.lineno, "call")
     elif isinstance(called, nodes.Name):
-        if called.name != "range":
+        if called.name == "range":
+            if not 1 <= len(node.args) <= 3:
+                yield TemplateProblem(
+                    "'range' is written range(stop) or range(start, stop).", node.lineno, "range"
+                )
+        else:
             hint = f"'{called.name}' is a filter: write {{{{ value | {called.name} }}}}."
             otherwise = "Only range(…) and a text's own methods can be called."
             yield TemplateProblem(

@@ -136,9 +136,9 @@ def _epoch_ms(value: Any) -> int:
             "{{ '2027-03-31T22:30:00Z' | format_date('%d.%m.%Y %H:%M', 'Europe/Berlin') }}",
             "01.04.2027 00:30")  # fmt: skip
 def _format_date(value: Any, pattern: Any = "%Y-%m-%d", zone: Any = "UTC") -> str:
-    moment = read_moment(value)
+    moment, where = read_moment(value), zone_of(zone)
     if isinstance(moment, datetime):
-        moment = _in_utc(value, "UTC").astimezone(zone_of(zone))
+        moment = _in_utc(value, "UTC").astimezone(where)
     else:
         moment = datetime.combine(moment, time(), UTC)
     if not isinstance(pattern, str) or len(pattern) > _LONGEST_PATTERN:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from automations.engine.templating.context import GuardedContext
 from automations.engine.templating.documented import FilterDoc, FilterTable
 from automations.engine.templating.filters.lists import path_reader
+from automations.engine.templating.missing import MISSING
 from automations.engine.templating.values import listed
 
 _picking = FilterTable("Lists")
@@ -17,7 +18,7 @@ _picking = FilterTable("Lists")
               "{{ [{'name': 'a'}, {'name': 'b'}] | map(attribute='name') }}", ["a", "b"],
               needs_context=True)  # fmt: skip
 def _map(
-    context: GuardedContext, value: Any, /, *arguments: Any, attribute: Any = None, default: Any = None
+    context: GuardedContext, value: Any, /, *arguments: Any, attribute: Any = None, default: Any = MISSING
 ) -> list[Any]:
     items = listed(value, "map")
     context.budget.spend(len(items))
