@@ -34,6 +34,7 @@ from automations.model.sealing import Sealer
 from automations.model.states import ConnectionState
 
 NAME_MAX = 200
+FRESH_S = 1.0
 KEPT = "•••"  #: what a form shows for a secret that is stored; sent back it means "leave as it is"
 
 OpenDoor = Callable[[str, DoorMode, Sequence[str], frozenset[str] | None], DoorLike]
@@ -125,7 +126,7 @@ class Connections:
         self._sealer = sealer
         self._clock = clock
         self._open_door = open_door
-        self._opened: dict[int, tuple[object, OpenedConnection]] = {}
+        self._opened: dict[int, tuple[object, OpenedConnection, float]] = {}
         self._directories: dict[int, StoredDirectory] = {}
 
     # -- keeping
@@ -165,6 +166,7 @@ class Connections:
             session.add(row)
             session.flush()
             _release_work(session, row.id or 0)
+        self._opened.pop(row.id or 0, None)
         return row
 
     def _merged(
@@ -282,17 +284,18 @@ class Connections:
             return row
 
     def open(self, connection_id: int) -> OpenedConnection:
-        """Return it with its secrets readable. Remembered until the row changes."""
+        """Return it with its secrets readable. What another process changes is seen within a second."""
+        known = self._opened.get(connection_id)
+        now_s = self._clock.monotonic_s()
+        if known is not None and now_s - known[2] < FRESH_S:
+            return known[1]
         with self._database.read() as session:
             row = session.get(Connection, connection_id)
         if row is None:
             raise NotFoundError(f"Connection {connection_id} is gone. Choose another in the recipe.")
         stamp = (row.updated_at, row.state)
-        known = self._opened.get(connection_id)
-        if known is not None and known[0] == stamp:
-            return known[1]
-        opened = self._opened_from(row)
-        self._opened[connection_id] = (stamp, opened)
+        opened = known[1] if known is not None and known[0] == stamp else self._opened_from(row)
+        self._opened[connection_id] = (stamp, opened, now_s)
         return opened
 
     def _opened_from(self, row: Connection) -> OpenedConnection:

@@ -56,6 +56,7 @@ LOOK_UPS_TOGETHER = 100
 IDLE_S = 1.0
 RENEW_EVERY_S = 15.0
 REMEMBERED_EVENTS = 4_000
+STATES_FRESH_S = 0.1
 
 _log = structlog.get_logger("runner")
 
@@ -123,7 +124,8 @@ class Runner:
         self._recent: dict[int, tuple[StoredEvent, Occurrence]] = {}
         self._random = random.Random()  # noqa: S311 - jitter, not secrecy
         self._renewed_s = clock.monotonic_s()
-        self._open_connections: list[tuple[int, str]] = []
+        self._open_connections: list[int] = [0]
+        self._states_read_s = -STATES_FRESH_S
 
     # -- life
 
@@ -209,7 +211,14 @@ class Runner:
         return taken
 
     def _available(self, now: datetime) -> list[int]:
-        """Return the connections that may be worked for; 0 stands for steps that talk to nobody."""
+        """Return the connections that may be worked for; 0 stands for steps that talk to nobody.
+
+        What this worker learns itself holds at once; what others change is seen within `STATES_FRESH_S`.
+        """
+        now_s = self._clock.monotonic_s()
+        if now_s - self._states_read_s < STATES_FRESH_S:
+            return [known for known in self._open_connections if known not in self._held]
+        self._states_read_s = now_s
         with self._database.read() as session:
             rows = session.exec(select(Connection.id, Connection.state, Connection.hold_until)).all()
         free = [0]
@@ -222,7 +231,8 @@ class Runner:
             else:
                 self._held.pop(connection_id, None)
                 free.append(connection_id)
-        return free
+        self._open_connections = free
+        return list(free)
 
     def _take(self, claims: Sequence[Claim]) -> None:
         events = self._events([claim.event_id for claim in claims])
