@@ -41,7 +41,9 @@ class ToyHouse:
         self.assembly = assembly
         self.clock = clock
         self.target = target
-        self.connection = assembly.connections.save("toy", "toys", {"target": target_name(target), "token": "s3cret-token"})
+        self.connection = assembly.connections.save(
+            "toy", "toys", {"target": target_name(target), "token": "s3cret-token"}
+        )
         self._runner: Runner | None = None
 
     @property
@@ -52,7 +54,7 @@ class ToyHouse:
     def crash(self) -> None:
         """Forget everything in memory, as a killed worker does."""
         if self._runner is not None:
-            self._runner._calls.shutdown(wait=True, cancel_futures=True)
+            self._runner.abandon()
         self._runner = None
 
     def recipe(self, name: str = "note", steps: list[dict[str, Any]] | None = None, **more: Any) -> int:
@@ -60,7 +62,14 @@ class ToyHouse:
             "name": name,
             "trigger": {"key": "toy.thing_happened", "connection": "toys", **more.pop("trigger", {})},
             "steps": steps
-            or [{"name": "write", "action": "toy.write_down", "connection": "toys", "fields": {"text": "{{ thing.id }}/{{ thing.n }}"}}],
+            or [
+                {
+                    "name": "write",
+                    "action": "toy.write_down",
+                    "connection": "toys",
+                    "fields": {"text": "{{ thing.id }}/{{ thing.n }}"},
+                }
+            ],
             **more,
         }
         (view,) = self.assembly.recipes.apply([("", parse_definition(tree))])

@@ -123,7 +123,11 @@ def test_a_doubtful_write_is_looked_up_before_it_is_repeated(house: ToyHouse) ->
 
 
 def test_what_cannot_be_known_is_parked_with_a_question(house: ToyHouse) -> None:
-    house.recipe(steps=[{"name": "s", "action": "toy.shout", "connection": "toys", "fields": {"text": "{{ thing.id }}"}}])
+    house.recipe(
+        steps=[
+            {"name": "s", "action": "toy.shout", "connection": "toys", "fields": {"text": "{{ thing.id }}"}}
+        ]
+    )
     house.target.after_write.append(OutcomeUnknownError("timed out"))
     house.thing(1)
     house.work()
@@ -138,7 +142,11 @@ def test_what_cannot_be_known_is_parked_with_a_question(house: ToyHouse) -> None
 
 
 def test_batchable_deliveries_travel_together(house: ToyHouse) -> None:
-    house.recipe(steps=[{"name": "p", "action": "toy.post", "connection": "toys", "fields": {"text": "{{ thing.id }}"}}])
+    house.recipe(
+        steps=[
+            {"name": "p", "action": "toy.post", "connection": "toys", "fields": {"text": "{{ thing.id }}"}}
+        ]
+    )
     house.target.errors_for["33"] = [RejectedError("33 is odd", code="513")]
     house.send(*(arrival(i) for i in range(150)))
     house.work()
@@ -151,8 +159,18 @@ def test_batchable_deliveries_travel_together(house: ToyHouse) -> None:
 def test_a_crash_between_the_write_and_its_closing_repeats_no_closed_effect(house: ToyHouse) -> None:
     house.recipe(
         steps=[
-            {"name": "a", "action": "toy.write_down", "connection": "toys", "fields": {"text": "a{{ thing.id }}"}},
-            {"name": "b", "action": "toy.write_down", "connection": "toys", "fields": {"text": "b{{ steps.a.text }}"}},
+            {
+                "name": "a",
+                "action": "toy.write_down",
+                "connection": "toys",
+                "fields": {"text": "a{{ thing.id }}"},
+            },
+            {
+                "name": "b",
+                "action": "toy.write_down",
+                "connection": "toys",
+                "fields": {"text": "b{{ steps.a.text }}"},
+            },
         ]
     )
     house.thing(1)
@@ -194,7 +212,14 @@ def test_a_template_that_fails_parks_its_run_and_leaves_the_next_alone(house: To
 def test_related_records_are_fetched_together_and_once_a_run(house: ToyHouse) -> None:
     house.recipe(
         only_if="{{ thing.owner.name != 'Owner of 3' }}",
-        steps=[{"name": "w", "action": "toy.write_down", "connection": "toys", "fields": {"text": "{{ thing.owner.name }}"}}],
+        steps=[
+            {
+                "name": "w",
+                "action": "toy.write_down",
+                "connection": "toys",
+                "fields": {"text": "{{ thing.owner.name }}"},
+            }
+        ],
     )
     house.send(*(arrival(i) for i in range(6)))
     house.work()
@@ -205,7 +230,14 @@ def test_related_records_are_fetched_together_and_once_a_run(house: ToyHouse) ->
 
 def test_a_failed_look_up_is_tried_again(house: ToyHouse) -> None:
     house.recipe(
-        steps=[{"name": "w", "action": "toy.write_down", "connection": "toys", "fields": {"text": "{{ thing.owner.name }}"}}]
+        steps=[
+            {
+                "name": "w",
+                "action": "toy.write_down",
+                "connection": "toys",
+                "fields": {"text": "{{ thing.owner.name }}"},
+            }
+        ]
     )
     house.target.related_error = UnavailableError("down")
     house.thing(1)
@@ -237,14 +269,30 @@ def test_conditions_waits_and_items(house: ToyHouse) -> None:
     house.work()
     assert house.target.texts() == ["x1", "y2", "late"]
     detail = house.assembly.history.run(1)
-    assert [d.delivery.status for d in detail.deliveries] == ["succeeded", "succeeded", "succeeded", "skipped"]
+    assert [d.delivery.status for d in detail.deliveries] == [
+        "succeeded",
+        "succeeded",
+        "succeeded",
+        "skipped",
+    ]
 
 
 def test_on_error_continue_goes_on(house: ToyHouse) -> None:
     house.recipe(
         steps=[
-            {"name": "a", "action": "toy.write_down", "connection": "toys", "on_error": "continue", "fields": {"text": "bad"}},
-            {"name": "b", "action": "toy.write_down", "connection": "toys", "fields": {"text": "{{ steps.a.status }}"}},
+            {
+                "name": "a",
+                "action": "toy.write_down",
+                "connection": "toys",
+                "on_error": "continue",
+                "fields": {"text": "bad"},
+            },
+            {
+                "name": "b",
+                "action": "toy.write_down",
+                "connection": "toys",
+                "fields": {"text": "{{ steps.a.status }}"},
+            },
         ]
     )
     house.target.errors_for["bad"] = [RejectedError("no")]
@@ -278,7 +326,7 @@ def test_a_run_that_kills_its_worker_is_parked(house: ToyHouse) -> None:
     house.recipe()
     house.thing(1)
     runner = house.runner
-    runner._decider.decide_pending(10, runner._remember)
+    runner._decider.decide_pending(10, runner._loader.remember)
     for _ in range(4):
         claims = runner.ledger.claim(house.connection.id or 0, 10)
         assert len(claims) == 1

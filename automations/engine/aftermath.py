@@ -1,0 +1,190 @@
+"""What follows when a call is back: close the delivery, go on, wait, pause or park."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from random import Random
+from typing import Any, Protocol
+
+from automations.clock import Clock
+from automations.engine import signals
+from automations.engine.connections import Connections
+from automations.engine.contracts import Outcome
+from automations.engine.decide import Ruling, decide
+from automations.engine.hands import Delivered, Hand, LookedUp
+from automations.engine.ledger import AttemptMade, Changes, Closing, Opening
+from automations.engine.retry import Park, Pause, Retry, after_failure
+from automations.engine.stepping import Close, End, Walk, idempotency_key
+from automations.errors import AutomationError, OutcomeUnknownError
+from automations.model.columns import micros, moment
+from automations.model.states import DeliveryStatus, RunStatus
+
+
+class Coordinator(Protocol):
+    """What the aftermath may ask of the runner."""
+
+    def move(self, hand: Hand, changes: Changes) -> None: ...
+
+    def end(self, hand: Hand, end: End, changes: Changes) -> None: ...
+
+    def suspend(self, hand: Hand, at: datetime, reason: str, kind: str, changes: Changes) -> None: ...
+
+    def hold(self, connection_id: int, until: datetime) -> None: ...
+
+
+class Aftermath:
+    """Used by the coordinating thread; everything it decides goes into the turn's changes."""
+
+    def __init__(self, connections: Connections, clock: Clock, random: Random, runner: Coordinator) -> None:
+        self._connections = connections
+        self._clock = clock
+        self._random = random
+        self._runner = runner
+
+    # -- deliveries
+
+    def delivered(self, found: Delivered, changes: Changes) -> None:
+        hand, outcome = found.hand, found.result.outcome
+        changes.held[hand.run_id] = hand.claim
+        if isinstance(outcome, AutomationError):
+            self._failed(found, outcome, changes)
+            return
+        status = DeliveryStatus.SKIPPED if outcome.nothing_to_do else DeliveryStatus.SUCCEEDED
+        changes.closings.append(_closing(found, status, outcome.summary, "", outcome.outputs))
+        hand.walk.done(status, outcome.outputs, outcome.summary)
+        if outcome.stop:
+            self._runner.end(hand, End(RunStatus.SUCCEEDED, outcome.summary), changes)
+        else:
+            self._runner.move(hand, changes)
+
+    def _failed(self, found: Delivered, error: AutomationError, changes: Changes) -> None:
+        hand, send, now = found.hand, found.send, self._clock.now()
+        follow = self._what_follows(found, error, now)
+        # Until something is known, the delivery stays in doubt, whatever went wrong while asking.
+        kind = "unknown" if found.result.settling else error.kind
+        if isinstance(follow, Park):
+            changes.closings.append(_closing(found, DeliveryStatus.PARKED, error.message, kind))
+            signals.tell("delivery-parked", run_id=hand.run_id, step=send.step.name, message=error.message)
+            hand.walk.done(DeliveryStatus.PARKED, None, error.message)
+            if send.step.part.on_error == "continue":
+                self._runner.move(hand, changes)
+            else:
+                parked = End(RunStatus.PARKED, f"{send.step.name}: {error.message}", kind)
+                self._runner.end(hand, parked, changes)
+            return
+        at = follow.at if isinstance(follow, Retry) else now
+        changes.closings.append(_closing(found, DeliveryStatus.WAITING, error.message, kind, None, at))
+        self._follow(send.step.connection_id, follow, error)
+        self._runner.suspend(hand, at, f"{send.step.name}: {error.message}", kind, changes)
+
+    def _what_follows(self, found: Delivered, error: AutomationError, now: datetime) -> Retry | Pause | Park:
+        if found.result.settling and isinstance(error, OutcomeUnknownError):
+            return Park()
+        return after_failure(
+            error,
+            attempts=found.send.attempts + 1,
+            since=found.send.first_tried_at or found.result.started_at,
+            now=now,
+            jitter=self._random.random(),
+        )
+
+    def _follow(self, connection_id: int, follow: Retry | Pause, error: AutomationError) -> None:
+        if isinstance(follow, Pause):
+            self._connections.pause(connection_id, error.message)
+            self._runner.hold(connection_id, self._clock.now())
+        elif follow.hold_until is not None:
+            self._connections.hold(connection_id, follow.hold_until)
+            self._runner.hold(connection_id, follow.hold_until)
+
+    def close(self, hand: Hand, move: Close, changes: Changes) -> None:
+        """Close a delivery that nothing is sent for."""
+        step, walk = move.step, hand.walk
+        past = walk.past.get((step.index, move.item_index))
+        if past is not None:
+            changes.closings.append(
+                Closing(hand.run_id, past.delivery_id, move.status, None, move.reason, move.reason_kind)
+            )
+        else:
+            changes.openings.append(
+                Opening(
+                    run_id=hand.run_id,
+                    step_index=step.index,
+                    item_index=move.item_index,
+                    step_name=step.name,
+                    action=step.part.action,
+                    connection_id=step.connection_id,
+                    status=move.status,
+                    fields=None,
+                    idempotency_key=idempotency_key(walk, step.index, move.item_index),
+                    reason=move.reason,
+                    reason_kind=move.reason_kind,
+                )
+            )
+        walk.done(move.status, None, move.reason)
+
+    # -- look-ups
+
+    def looked_up(self, found: LookedUp, changes: Changes) -> None:
+        for index, hand in enumerate(found.hands):
+            changes.held[hand.run_id] = hand.claim
+            if found.error is not None:
+                self._look_up_failed(hand, found.error, changes)
+                continue
+            hand.walk.looked_up(found.related[index])
+            if not self._is_refused(hand, changes):
+                self._runner.move(hand, changes)
+
+    def _is_refused(self, hand: Hand, changes: Changes) -> bool:
+        """Ask for the verdict again now that everything is known; True when it ended the run."""
+        walk, recipe = hand.walk, hand.walk.recipe
+        if not walk.memory.pop("undetermined", False):
+            return False
+        directory = self._connections.directory(recipe.connection.id)
+        verdict = decide(recipe, walk.occurrence, walk.context, directory, looked_up=True)
+        if verdict.ruling is Ruling.PASSED:
+            return False
+        status = RunStatus.PARKED if verdict.ruling is Ruling.BROKEN else RunStatus.FILTERED
+        self._runner.end(hand, End(status, verdict.reason, verdict.ruling.value), changes)
+        return True
+
+    def _look_up_failed(self, hand: Hand, error: AutomationError, changes: Changes) -> None:
+        walk, now = hand.walk, self._clock.now()
+        tries, since = _count_try(walk, now)
+        follow = after_failure(error, attempts=tries, since=since, now=now, jitter=self._random.random())
+        reason = f"look-up before the steps: {error.message}"
+        if isinstance(follow, Park):
+            self._runner.end(hand, End(RunStatus.PARKED, reason, error.kind), changes)
+            return
+        self._follow(walk.recipe.connection.id, follow, error)
+        at = follow.at if isinstance(follow, Retry) else now
+        self._runner.suspend(hand, at, reason, error.kind, changes)
+
+
+def _count_try(walk: Walk, now: datetime) -> tuple[int, datetime]:
+    """Count a failed look-up in the run's memory; return how many there were and since when."""
+    tries = walk.memory["look_up_tries"] = int(walk.memory.get("look_up_tries", 0)) + 1
+    return tries, moment(int(walk.memory.setdefault("look_up_since", micros(now))))
+
+
+def _closing(
+    found: Delivered,
+    status: DeliveryStatus,
+    reason: str,
+    kind: str,
+    outputs: dict[str, Any] | None = None,
+    next_attempt_at: datetime | None = None,
+) -> Closing:
+    result, send, outcome = found.result, found.send, found.result.outcome
+    attempt = AttemptMade(
+        number=send.attempts + 1,
+        started_at=result.started_at,
+        duration_ms=result.duration_ms,
+        outcome="succeeded" if isinstance(outcome, Outcome) else outcome.kind,
+        message=outcome.summary if isinstance(outcome, Outcome) else outcome.message,
+        exchanges=result.exchanges,
+        batch_size=result.batch_size,
+    )
+    assert send.delivery_id is not None
+    return Closing(
+        found.hand.run_id, send.delivery_id, status, attempt, reason, kind, outputs, next_attempt_at
+    )

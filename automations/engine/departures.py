@@ -1,0 +1,165 @@
+"""What waits to leave, by connection: chosen by the coordinating thread, carried out by calling threads.
+
+A connection has room for so many calls at once and no more; what is slow, dead or limited there holds up
+nobody else. Batchable deliveries leave together, as many as wait.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections import defaultdict, deque
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from automations.engine.doorstep import Doorstep
+from automations.engine.hands import CallOver, Delivered, Hand, LookedUp
+from automations.engine.stepping import Send, idempotency_key
+from automations.errors import OutcomeUnknownError
+
+CALLING_THREADS = 32
+LOOK_UPS_TOGETHER = 100
+LOOK_UPS_AT_ONCE = 4
+CALLS_AT_ONCE = 8
+SINGLES_IN_HAND = 64
+BATCHED_IN_HAND = 2_000
+
+Inbox = queue.SimpleQueue[Delivered | LookedUp | CallOver | None]
+Group = list[tuple[Hand, Send]]
+
+
+class Departures:
+    """Used by the coordinating thread; calling threads only put into `inbox`."""
+
+    def __init__(self, doorstep: Doorstep, inbox: Inbox) -> None:
+        self._doorstep = doorstep
+        self._inbox = inbox
+        self._calls = ThreadPoolExecutor(CALLING_THREADS, thread_name_prefix="call")
+        self._ready: dict[int, deque[tuple[Hand, Send]]] = defaultdict(deque)
+        self._to_look_up: dict[int, list[Hand]] = defaultdict(list)
+        self._in_flight: dict[int, int] = defaultdict(int)
+        self._batched: set[int] = set()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether anything could leave as soon as there is room."""
+        return any(self._ready.values()) or any(self._to_look_up.values())
+
+    @property
+    def in_flight(self) -> int:
+        return sum(self._in_flight.values())
+
+    def most_in_hand(self, connection_id: int) -> int:
+        """Return how many runs a worker should hold for this connection: many where they travel together."""
+        return BATCHED_IN_HAND if connection_id in self._batched else SINGLES_IN_HAND
+
+    # -- what waits
+
+    def add(self, hand: Hand, send: Send) -> None:
+        if send.step.action.batch is not None:
+            self._batched.add(send.step.connection_id)
+        self._ready[send.step.connection_id].append((hand, send))
+
+    def add_look_up(self, hand: Hand, connection_id: int) -> None:
+        self._to_look_up[connection_id].append(hand)
+
+    def choose(self, held: Collection[int]) -> list[Group]:
+        """Return what leaves now; each group is one call of its connection, which counts as in flight from here."""
+        leaving: list[Group] = []
+        for connection_id, waiting in self._ready.items():
+            if connection_id in held:
+                continue
+            while waiting and self._in_flight[connection_id] < _room(waiting[0][1]):
+                self._in_flight[connection_id] += 1
+                leaving.append(_next_group(waiting))
+        return leaving
+
+    def take_held(self, held: Collection[int]) -> list[tuple[int, Hand]]:
+        """Return and forget what waits for connections that nothing may leave for."""
+        taken: list[tuple[int, Hand]] = []
+        for connection_id in held:
+            taken += [(connection_id, hand) for hand, _ in self._ready[connection_id]]
+            taken += [(connection_id, hand) for hand in self._to_look_up[connection_id]]
+            self._ready[connection_id].clear()
+            self._to_look_up[connection_id].clear()
+        return taken
+
+    def take_all(self) -> list[Hand]:
+        """Return and forget everything that has not left."""
+        return [hand for _, hand in self.take_held(list({*self._ready, *self._to_look_up}))]
+
+    # -- leaving
+
+    def dispatch(self, group: Group, connection_id: int) -> None:
+        """Let a chosen group leave; an empty one gives its place back."""
+        if group:
+            self._calls.submit(self._call, connection_id, group)
+        else:
+            self._in_flight[connection_id] -= 1
+
+    def call_over(self, connection_id: int) -> None:
+        self._in_flight[connection_id] -= 1
+
+    def start_look_ups(self, held: Collection[int]) -> None:
+        """Start look-ups as far as there is room; those of one recipe and connection go together."""
+        for connection_id, hands in self._to_look_up.items():
+            while hands and connection_id not in held and self._in_flight[connection_id] < LOOK_UPS_AT_ONCE:
+                together = [h for h in hands if h.walk.recipe is hands[0].walk.recipe][:LOOK_UPS_TOGETHER]
+                chosen = {hand.run_id for hand in together}
+                hands[:] = [hand for hand in hands if hand.run_id not in chosen]
+                self._in_flight[connection_id] += 1
+                self._calls.submit(self._look_up, connection_id, together)
+
+    def close(self, *, wait: bool = False) -> None:
+        self._calls.shutdown(wait=wait, cancel_futures=True)
+
+    # -- in a calling thread: nothing here writes
+
+    def _call(self, connection_id: int, group: Group) -> None:
+        keyed = [(send, idempotency_key(hand.walk, send.step.index, send.item_index)) for hand, send in group]
+        first = group[0][1]
+        if first.step.action.batch is not None and not first.in_doubt:
+            results = self._doorstep.deliver_batch(keyed)
+        else:
+            results = [self._doorstep.deliver(send, key) for send, key in keyed]
+        for (hand, send), result in zip(group, results, strict=True):
+            self._inbox.put(Delivered(hand, send, result))
+        self._inbox.put(CallOver(connection_id))
+
+    def _look_up(self, connection_id: int, hands: list[Hand]) -> None:
+        recipe = hands[0].walk.recipe
+
+        def prepare(client: Any) -> None:
+            recipe.trigger.prepare(recipe.trigger_fields, client)
+
+        related, error, _ = self._doorstep.look_up(
+            recipe.kind, connection_id, [hand.walk.occurrence for hand in hands], recipe.needs, prepare
+        )
+        if error is None and len(related) != len(hands):
+            error = OutcomeUnknownError(
+                f"{recipe.kind.title} answered for {len(related)} of {len(hands)} records."
+            )
+        self._inbox.put(LookedUp(hands, related, error))
+        self._inbox.put(CallOver(connection_id))
+
+
+def _room(send: Send) -> int:
+    action = send.step.action
+    if action.batch is not None:
+        return action.batch.concurrent_calls
+    return action.connection.concurrent_calls if action.connection is not None else CALLS_AT_ONCE
+
+
+def _next_group(waiting: deque[tuple[Hand, Send]]) -> Group:
+    """Take what leaves in one call: one delivery, or as many of one batch as wait and fit."""
+    group = [waiting.popleft()]
+    first = group[0][1]
+    batch = first.step.action.batch
+    if batch is None or first.in_doubt:
+        return group
+    while waiting and len(group) < batch.max_records:
+        following = waiting[0][1]
+        if following.step.action.batch is not batch or following.in_doubt:
+            break
+        group.append(waiting.popleft())
+    return group

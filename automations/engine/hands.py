@@ -1,0 +1,179 @@
+"""Runs in a worker's hands, and how a claim becomes one: its event, its recipe, what was done before."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlmodel import col, select
+
+from automations.engine.compiled import CompiledRecipe
+from automations.engine.connections import Connections
+from automations.engine.contracts import Occurrence
+from automations.engine.decider import EVENT_COLUMNS, StoredEvent, envelope_of
+from automations.engine.doorstep import Result
+from automations.engine.ledger import Claim
+from automations.engine.recipes import BrokenRecipe, Catalog
+from automations.engine.retry import CLAIMS_MAX
+from automations.engine.stepping import PastDelivery, Send, Walk
+from automations.errors import AutomationError
+from automations.model.database import Database
+from automations.model.history import Delivery
+from automations.model.states import DeliveryStatus
+
+REMEMBERED_EVENTS = 4_000
+_CHUNK = 500
+_log = structlog.get_logger("hands")
+
+
+@dataclass
+class Hand:
+    """A run in this worker's hands."""
+
+    claim: Claim
+    walk: Walk
+
+    @property
+    def run_id(self) -> int:
+        return self.claim.run_id
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """A claimed run that cannot go on, and why."""
+
+    claim: Claim
+    reason: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A call is back."""
+
+    hand: Hand
+    send: Send
+    result: Result
+
+
+@dataclass(frozen=True)
+class LookedUp:
+    """A look-up is back; error None means that every hand has its `related`."""
+
+    hands: list[Hand]
+    related: list[dict[str, Any]]
+    error: AutomationError | None
+
+
+@dataclass(frozen=True)
+class CallOver:
+    """A calling thread is free again."""
+
+    connection_id: int
+
+
+class Loader:
+    """Turns claims into hands. Used by one thread."""
+
+    def __init__(self, database: Database, connections: Connections, catalog: Catalog) -> None:
+        self._database = database
+        self._connections = connections
+        self._catalog = catalog
+        self._recent: dict[int, tuple[StoredEvent, Occurrence]] = {}
+
+    def remember(self, event: StoredEvent, occurrence: Occurrence) -> None:
+        """Keep what was just read, so that the run that follows within a moment need not read it again."""
+        if len(self._recent) >= REMEMBERED_EVENTS:
+            self._recent.clear()
+        self._recent[event.id] = (event, occurrence)
+
+    def load(self, claims: Sequence[Claim]) -> list[Hand | Unusable]:
+        events = self._events([claim.event_id for claim in claims])
+        past = self._past([c.run_id for c in claims if c.step_index >= 0 or c.claims_without_end > 1])
+        return [self._hand(claim, events.get(claim.event_id), past.get(claim.run_id, {})) for claim in claims]
+
+    def _hand(
+        self,
+        claim: Claim,
+        found: tuple[StoredEvent, Occurrence] | None,
+        past: dict[tuple[int, int], PastDelivery],
+    ) -> Hand | Unusable:
+        recipe = self._catalog.version(claim.version_id)
+        if claim.claims_without_end > CLAIMS_MAX:
+            died = f"its worker died {CLAIMS_MAX} times while working on it"
+            return Unusable(claim, f"{died}; look at its last step, then try again", "crash")
+        if isinstance(recipe, BrokenRecipe):
+            return Unusable(claim, recipe.error.message, recipe.error.kind)
+        if found is None:
+            return Unusable(claim, "its event is gone or cannot be read", "event")
+        return Hand(claim, _walk(claim, recipe, *found, past))
+
+    def _events(self, ids: Sequence[int]) -> dict[int, tuple[StoredEvent, Occurrence]]:
+        # Two recipes may want one event, so what is remembered is read and not taken.
+        found = {event_id: self._recent[event_id] for event_id in set(ids) if event_id in self._recent}
+        absent = sorted(set(ids) - set(found))
+        for start in range(0, len(absent), _CHUNK):
+            chunk = absent[start : start + _CHUNK]
+            sql = f"SELECT {EVENT_COLUMNS} FROM event WHERE id IN ({', '.join('?' * len(chunk))})"  # noqa: S608
+            with self._database.connect_for_read() as connection:
+                rows = connection.exec_driver_sql(self._database.sql(sql), tuple(chunk)).all()
+            for row in rows:
+                event = StoredEvent.of(row)
+                occurrence = self._read(event)
+                if occurrence is not None:
+                    found[event.id] = (event, occurrence)
+        return found
+
+    def _read(self, event: StoredEvent) -> Occurrence | None:
+        try:
+            return self._connections.open(event.connection_id).kind.read(event.topic, event.payload)
+        except Exception as error:  # noqa: BLE001 - the run is parked with the reason
+            _log.warning("event.unreadable", event_id=event.id, error=type(error).__name__)
+            return None
+
+    def _past(self, run_ids: Sequence[int]) -> dict[int, dict[tuple[int, int], PastDelivery]]:
+        past: dict[int, dict[tuple[int, int], PastDelivery]] = defaultdict(dict)
+        for start in range(0, len(run_ids), _CHUNK):
+            with self._database.read() as session:
+                rows = session.exec(
+                    select(Delivery).where(col(Delivery.run_id).in_(run_ids[start : start + _CHUNK]))
+                )
+                for row in rows:
+                    past[row.run_id][row.step_index, row.item_index] = _past_delivery(row)
+        return past
+
+
+def _walk(
+    claim: Claim,
+    recipe: CompiledRecipe,
+    event: StoredEvent,
+    occurrence: Occurrence,
+    past: dict[tuple[int, int], PastDelivery],
+) -> Walk:
+    walk = Walk(
+        recipe=recipe,
+        occurrence=occurrence,
+        envelope=envelope_of(event, recipe, is_replay=claim.replay_number > 0),
+        memory=claim.memory,
+        run_id=claim.run_id,
+        replay_number=claim.replay_number,
+        past=past,
+    )
+    needs = bool(recipe.needs) or bool(claim.memory.get("undetermined"))
+    walk.must_look_up = needs and "related" not in claim.memory
+    return walk
+
+
+def _past_delivery(row: Delivery) -> PastDelivery:
+    return PastDelivery(
+        delivery_id=row.id or 0,
+        status=DeliveryStatus(row.status),
+        reason_kind=row.reason_kind,
+        fields=row.fields,
+        outputs=row.outputs,
+        attempts=row.attempts,
+        created_at=row.created_at,
+    )
