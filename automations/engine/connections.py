@@ -14,7 +14,7 @@ from sqlalchemy import delete, func
 from sqlmodel import col, select
 
 from automations.clock import Clock
-from automations.engine import signals
+from automations.engine import references, signals
 from automations.engine.contracts import (
     ConnectionKind,
     ConnectionReport,
@@ -131,12 +131,14 @@ class Connections:
 
     # -- keeping
 
-    def save(self, kind: str, name: str, given: Mapping[str, Any]) -> Connection:
+    def save(self, kind: str, name: str, given: Mapping[str, Any], *, may_refer: bool = False) -> Connection:
         """Make the connection `name` or change it; what is not given stays as it is.
 
         given: setting -> value; an empty text removes the value; `KEPT` leaves a secret alone. A `write_key` or
         `hook_password` may be given where the kind has one. Changing the host drops the secrets that are not
         given with it, so that nobody can have a stored secret sent elsewhere.
+        may_refer: `env:NAME` may be given for a value that is read from the environment at use. Only for who
+        already rules this machine: anybody else could have its environment sent to a host of their own.
         Raises InputError naming the setting, what is wrong and what is wanted.
         """
         found_kind = self._registry.kinds.get(kind)
@@ -151,6 +153,8 @@ class Connections:
             if row is not None and row.kind != kind:
                 raise InputError(f"{name!r} exists and is a {row.kind} connection. Choose another name.")
             old = self._values_of(row) if row else {}
+            if not may_refer:
+                references.refuse_new(given, row.settings if row else {})
             values, inbound = self._merged(found_kind, old, given)
             now = self._clock.now()
             if row is None:
@@ -184,8 +188,10 @@ class Connections:
         if self._host_changes(kind, kept, fresh):
             kept = {key: value for key, value in kept.items() if key not in kind.Settings.secret_names()}
         merged = {key: value for key, value in {**kept, **fresh}.items() if value not in (None, "")}
-        settings = parse_settings(kind, merged)
-        values = settings.model_dump(mode="json", exclude_none=True)
+        readable, unset = references.read(merged)
+        settings = parse_settings(kind, readable, unknown=unset)
+        values = settings.model_dump(mode="json", exclude_none=True) if settings else dict(merged)
+        values |= references.among(merged)
         inbound: dict[str, str] = {}
         if kind.receives:
             inbound = {
@@ -203,8 +209,13 @@ class Connections:
     def _host_changes(self, kind: ConnectionKind, old: Mapping[str, Any], fresh: Mapping[str, Any]) -> bool:
         if not old:
             return False
-        before, after = (parse_settings(kind, v, lenient=True) for v in (old, {**old, **fresh}))
-        return before is not None and after is not None and kind.hosts(before) != kind.hosts(after)
+        (earlier, lost), (later, unset) = references.read(old), references.read({**old, **fresh})
+        before, after = (parse_settings(kind, v, lenient=True) for v in (earlier, later))
+        if before is not None and after is not None:
+            return kind.hosts(before) != kind.hosts(after)
+        # Where a variable is not set here, the host cannot be told: any change of a plain setting may be one.
+        plain = fresh.keys() - kind.Settings.secret_names() if lost or unset else ()
+        return any(fresh[name] != old.get(name, "") for name in plain)
 
     def remove(self, name: str) -> None:
         """Delete a connection that no recipe uses. Raises InputError naming the recipes that do."""
@@ -304,7 +315,7 @@ class Connections:
             raise RejectedError(
                 f"The connector {row.kind!r} of {row.name!r} is not installed any more. Install it again."
             )
-        values = self._values_of(row)
+        values = references.resolved(self._values_of(row), row.name)
         own = {key: value for key, value in values.items() if key in kind.Settings.model_fields}
         secret = tuple(
             str(v)
@@ -361,8 +372,8 @@ class Connections:
         """Try the account and note what was found. Raises CredentialsError, DeliveryError."""
         row = self.get(name)
         report: JsonObject
+        opened = self.open(row.id or 0)
         try:
-            opened = self.open(row.id or 0)
             found = opened.kind.test(self.client(row.id or 0))
         except AutomationError as error:
             state = ConnectionState.PAUSED if isinstance(error, CredentialsError) else row.state
@@ -388,14 +399,24 @@ class Connections:
                 _release_work(session, connection_id)
 
 
-def parse_settings(kind: ConnectionKind, values: Mapping[str, Any], *, lenient: bool = False) -> Any:
-    """Return `values` as the kind's `Settings`. Raises InputError, or returns None where `lenient`."""
+def parse_settings(
+    kind: ConnectionKind,
+    values: Mapping[str, Any],
+    *,
+    lenient: bool = False,
+    unknown: frozenset[str] = frozenset(),
+) -> Any:
+    """Return `values` as the kind's `Settings`. Raises InputError, or returns None where `lenient`.
+
+    unknown: settings whose values cannot be told here; where only these do not fit, None is returned, too.
+    """
     try:
         return kind.Settings.model_validate(dict(values))
     except ValidationError as error:
-        if lenient:
+        wrong = [item for item in error.errors() if not (item["loc"] and item["loc"][0] in unknown)]
+        if lenient or not wrong:
             return None
-        first = error.errors()[0]
+        first = wrong[0]
         name = str(first["loc"][0]) if first["loc"] else ""
         info = kind.Settings.model_fields.get(name)
         title = (info.title if info else None) or name or kind.title
