@@ -122,8 +122,7 @@ class _Bench:
         value = render(node.template, self._context)
         spelled = read_boolean(value) if isinstance(value, str) else None
         passed = bool(value) if spelled is None else spelled
-        source = _words(node.template)
-        sentence = f"{source} is {_shown(value)}, wanted: true"
+        sentence = f"{node.template.words} is {_shown(value)}, wanted: true"
         return Reason(node.path, sentence, _plain(value), "expression", True, passed)
 
     def _leaf(self, leaf: Leaf) -> Reason:
@@ -132,7 +131,7 @@ class _Bench:
         right = render(leaf.right, self._context) if doc.takes_right else None
         old = self._old_value(leaf.left) if doc.about_change else MISSING
         passed = doc.holds(Operands(left, right, leaf.ignore_case, old))
-        fact = f"{_words(leaf.left)} is {_shown(left)}"
+        fact = f"{leaf.left.words} is {_shown(left)}"
         if doc.about_change:
             fact += " and did not change" if old is MISSING else f" and was {_shown(old)}"
         wanted = f"{doc.words} {_shown(right)}" if doc.takes_right else doc.words
@@ -152,16 +151,13 @@ def _op_of(node: Expression | Leaf) -> str:
     return node.op if isinstance(node, Leaf) else "expression"
 
 
-def _words(template: Template) -> str:
-    source = str(template.source).strip()
-    return source.removeprefix("{{").removesuffix("}}").strip() if template.is_expression else source
-
-
 def _plain(value: Any) -> Any:
     return None if value is MISSING else value
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return f"'{value}'" if len(value) <= SHOWN_CHARACTERS else f"'{value[:SHOWN_CHARACTERS]}…'"
     if nothing(value):
         return "missing"
     if isinstance(value, (list, tuple)):
@@ -169,6 +165,4 @@ def _shown(value: Any) -> str:
         return f"[{inside}]"
     if isinstance(value, Mapping):
         return "an object"
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    cut = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"
-    return f"'{cut}'" if isinstance(value, str) else cut
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -34,16 +34,28 @@ class Template:
 
     source: as written; a bare expression stands in `{{ }}`. is_constant: no markup; renders to itself.
     is_expression: one `{{ … }}` and nothing else. paths: what it reads, each path with its static keys in
-    their longest form; list indexes as text. names: the top-level names among them.
+    their longest form; list indexes as text. names: the top-level names among them. words: the source for a
+    sentence, without the braces of an expression.
     """
 
-    __slots__ = ("_keys", "_program", "_value", "is_constant", "is_expression", "names", "paths", "source")
+    __slots__ = (
+        "_keys",
+        "_program",
+        "_value",
+        "is_constant",
+        "is_expression",
+        "names",
+        "paths",
+        "source",
+        "words",
+    )
 
     source: Any
     is_constant: bool
     is_expression: bool
     paths: frozenset[tuple[str, ...]]
     names: frozenset[str]
+    words: str
 
     def __init__(
         self,
@@ -61,6 +73,8 @@ class Template:
         put(self, "is_expression", is_expression)
         put(self, "paths", frozenset(paths))
         put(self, "names", frozenset(path[0] for path in self.paths))
+        bare = str(source).strip()
+        put(self, "words", bare.removeprefix("{{").removesuffix("}}").strip() if is_expression else bare)
         put(self, "_value", value)
         put(self, "_program", program)
         put(self, "_keys", keys)

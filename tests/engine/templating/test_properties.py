@@ -26,6 +26,7 @@ DEFAULTED = compile_value("{{ x | default(x) }}")
 MIXED = compile_value("<{{ x }}>")
 
 
+unhurried = settings(deadline=None, suppress_health_check=list(HealthCheck))
 OPERATORS = ["+", "-", "*", "/", "//", "%", "**", "~", "<", ">=", "==", "in", "and", "or"]
 ATOMS = ["x", "y", "x.a", "y[0]", "1", "2.5", "'t'", "none", "[1, 'a']", "{'k': x}", "loop.index", "range(9)"]
 
@@ -46,12 +47,14 @@ def same(left: Any, right: Any) -> bool:
 
 
 @given(plain_json)
+@unhurried
 def test_any_json_value_passes_an_expression_unchanged(value: Any) -> None:
     assert same(render(EXPRESSION, {"x": value}), value)
     assert same(render(DEFAULTED, {"x": value}), value)
 
 
 @given(plain_json)
+@unhurried
 def test_a_rendered_value_shares_nothing_with_the_event(value: Any) -> None:
     rendered = render(EXPRESSION, {"x": value})
     if isinstance(value, (list, dict)):
@@ -59,24 +62,27 @@ def test_a_rendered_value_shares_nothing_with_the_event(value: Any) -> None:
 
 
 @given(texts)
+@unhurried
 def test_any_text_passes_a_mixed_template_unchanged(value: str) -> None:
     assert render(MIXED, {"x": value}) == f"<{value}>"
 
 
 @given(st.text())
+@unhurried
 def test_no_text_leaves_with_half_a_character(value: str) -> None:
     render(EXPRESSION, {"x": value}).encode()
     render(MIXED, {"x": value}).encode()
 
 
 @given(st.text(max_size=300))
+@unhurried
 def test_event_data_is_never_taken_for_a_template(value: str) -> None:
     data = "{{ 1 + 1 }}{% if x %}" + value
     assert "{{ 1 + 1 }}" in render(MIXED, {"x": data})
 
 
 @given(st.text(alphabet="{}%#|.()[]'\"~+-*/<>=,: \nabx01_" + "\\", max_size=120))
-@settings(max_examples=300)
+@settings(unhurried, max_examples=300)
 def test_any_source_compiles_or_is_refused_with_a_reason(source: str) -> None:
     message = refusal(lambda: compile_value(source))
     assert (message is None) == (check(source) == [])
@@ -84,7 +90,7 @@ def test_any_source_compiles_or_is_refused_with_a_reason(source: str) -> None:
 
 
 @given(plain_json, st.sampled_from(sorted(FILTERS)), st.lists(plain_json, max_size=2))
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(unhurried, max_examples=400)
 def test_every_filter_takes_or_refuses_any_value(value: Any, name: str, arguments: list[Any]) -> None:
     context = {"x": value, **{f"a{index}": argument for index, argument in enumerate(arguments)}}
     written = ", ".join(f"a{index}" for index in range(len(arguments)))
@@ -132,7 +138,7 @@ def pool() -> Iterator[RenderPool]:
 
 
 @given(statements(), plain_json, plain_json)
-@settings(max_examples=300, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(unhurried, max_examples=300)
 def test_a_random_template_ends_bounded(pool: RenderPool, source: str, x: Any, y: Any) -> None:
     result = pool.preview(source, {"x": x, "y": y}, timeout_s=2.0)
     assert result.keys() & {"value", "missing", "error"}
