@@ -76,8 +76,7 @@ class FilterTable:
         """Declare a filter; written: its signature, whose first word is its name.
 
         cures_missing: it is called for a missing value too; others give `MISSING` for one.
-        walks_through: its work grows with everything inside the value, not only with its length.
-        needs_context: its first argument is the `GuardedContext`.
+        walks_through: its work grows with all inside the value. needs_context: it takes the context first.
         steps: what one use costs of the budget; one step is about two microseconds.
         """
         name = written.partition("(")[0].partition(" ")[0]
