@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from automations.clock import Clock, SystemClock
+from automations.connectors.exchanges import masker_for
 from automations.connectors.pipedrive import records
 from automations.connectors.pipedrive.lists import Lists
 from automations.connectors.pipedrive.replies import READ_HERE, Answer, Refused, understood
@@ -47,6 +48,7 @@ class PipedriveClient:
         self.directory = directory
         self.lists = Lists(self, directory)
         self._clock = clock or SystemClock()
+        self._masker = masker_for(frozenset({settings.api_token}))
         self._headers = {"x-api-token": settings.api_token, "Accept": "application/json"}
 
     # -- any call
@@ -71,9 +73,7 @@ class PipedriveClient:
             presume={"success": True, "data": presumed},
             accept=READ_HERE,
         )
-        now = self._clock.now()
-        what = what or f"read {path}"
-        return understood(reply, what=what, writes=False, now=now, absent_ok=absent_ok, refused=refused)
+        return self._understood(reply, what or f"read {path}", False, absent_ok, refused)
 
     def write(
         self,
@@ -96,9 +96,20 @@ class PipedriveClient:
             presume={"success": True, "data": presumed},
             accept=READ_HERE,
         )
-        now = self._clock.now()
-        what = what or f"{method} {path}"
-        return understood(reply, what=what, writes=True, now=now, absent_ok=absent_ok, refused=refused)
+        return self._understood(reply, what or f"{method} {path}", True, absent_ok, refused)
+
+    def _understood(
+        self, reply: Any, what: str, writes: bool, absent_ok: bool, refused: Refused | None
+    ) -> Answer:
+        return understood(
+            reply,
+            what=what,
+            writes=writes,
+            now=self._clock.now(),
+            absent_ok=absent_ok,
+            refused=refused,
+            hide=self._masker.text,
+        )
 
     # -- records
 

@@ -68,7 +68,8 @@ def add(client: PipedriveClient, topic: str, address: str, basic: tuple[str, str
     }
 
     def refused(status: int, said: str) -> RejectedError | None:
-        return _cannot_add(status, said, topic, address)
+        # It may echo the body, which holds the password.
+        return _cannot_add(status, said.replace(basic[1], "•••"), topic, address)
 
     reply = client.write("POST", _PATH, body, refused=refused, presumed={**body, "id": 0})
     return str(reply.record.get("id"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from automations.connectors.pipedrive import account, contact_details, links
@@ -17,12 +16,6 @@ if TYPE_CHECKING:
     from automations.connectors.pipedrive.client import PipedriveClient
 
 _NAMES = ("name", "first_name", "last_name")
-
-
-def rfc3339(when: datetime) -> str:
-    """Return whole seconds with `Z`; a time without zone counts as UTC."""
-    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def match_of(client: PipedriveClient, mapped: Mapping[str, Any]) -> Match:
@@ -67,24 +60,13 @@ class PersonUpsert(Upsert):
 
     def body(self, now: JsonObject) -> JsonObject:
         mapped = self.mapped
-        body: JsonObject = {name: mapped[name] for name in (*_NAMES, "visible_to") if name in mapped}
+        body: JsonObject = {name: mapped[name] for name in _NAMES if name in mapped}
         for name, key in (("emails", contact_details.email_key), ("phones", contact_details.phone_key)):
             if name in mapped:
                 replace = mapped[name] is None or bool(mapped.get(f"replace_{name}"))
                 wanted = wanted_details(mapped, name)
                 body[name] = contact_details.merged(now.get(name), wanted, key, replace=replace)
-        if "labels" in mapped:
-            wanted_labels = mapped["labels"]
-            added = [] if wanted_labels is None else account.label_ids(self.client, "person", wanted_labels)
-            kept = [] if wanted_labels is None else now.get("label_ids") or []
-            body["label_ids"] = list(dict.fromkeys([*kept, *added]))
-        if mapped.get("owner") not in (None, ""):
-            body["owner_id"] = account.owner_id(self.client, mapped["owner"])
-        if mapped.get("custom_fields"):
-            held = now.get("custom_fields") or {}
-            body["custom_fields"] = account.custom_values(
-                self.client, "person", mapped["custom_fields"], held
-            )
+        body.update(self.shared(now))
         organization = self.linked("organization")
         if organization is not None:
             body["org_id"] = organization
@@ -97,10 +79,7 @@ class PersonUpsert(Upsert):
             names = [str(body[part]) for part in ("first_name", "last_name") if body.get(part)]
             if names:
                 body["name"] = " ".join(names)
-        if self.mapped.get("add_time") is not None:
-            body["add_time"] = rfc3339(self.mapped["add_time"])
-        if "owner_id" not in body and self.client.settings.default_owner:
-            body["owner_id"] = account.owner_id(self.client, self.client.settings.default_owner)
+        body.update(self.shared_of_new(body))
         return links.with_match(self.client, body, self.match)
 
     def _check_name(self) -> None:

@@ -62,10 +62,12 @@ def understood(
     now: datetime,
     absent_ok: bool = False,
     refused: Refused | None = None,
+    hide: Callable[[str], str] = str,
 ) -> Answer:
     """Return what a reply says.
 
-    what: the call in words, such as `create a person`. absent_ok: a 404 is an answer without data.
+    what: the call in words, such as `create a person`. absent_ok: a 404 is an answer without data. hide: masks
+    secrets, since the other side may echo what it was sent.
     Raises CredentialsError (401, 402), UnavailableError (429, blocked), RejectedError (other refusals), and
     for an answer that is not Pipedrive's, OutcomeUnknownError after a write, else UnavailableError.
     """
@@ -88,7 +90,7 @@ def understood(
         )
     if reply.status == 404 and absent_ok:
         return Answer(None, {}, reply.headers)
-    raise _refusal(reply, body, what, now, refused)
+    raise _refusal(reply, body, what, now, refused, hide)
 
 
 def _without_json(reply: Any, what: str, writes: bool) -> DeliveryError | CredentialsError:
@@ -114,9 +116,14 @@ def _without_json(reply: Any, what: str, writes: bool) -> DeliveryError | Creden
 
 
 def _refusal(
-    reply: Any, body: JsonObject, what: str, now: datetime, refused: Refused | None
+    reply: Any,
+    body: JsonObject,
+    what: str,
+    now: datetime,
+    refused: Refused | None,
+    hide: Callable[[str], str],
 ) -> DeliveryError | CredentialsError:
-    said, code = _said(body), str(body.get("code") or "")
+    said, code = hide(_said(body)), hide(str(body.get("code") or ""))
     if reply.status in (401, 402):
         return _not_let_in(reply.status, said)
     if reply.status == 429:

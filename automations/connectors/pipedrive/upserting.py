@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from automations.connectors.pipedrive import links, matching, records, values
+from automations.connectors.pipedrive import account, links, matching, records, values
 from automations.connectors.pipedrive.matching import Found, IfMany, Match, Mode
 from automations.engine.contracts import Call, JsonObject, Outcome
 
@@ -127,6 +128,34 @@ class Upsert:
 
     # -- parts of bodies that several entities share
 
+    def shared(self, now: JsonObject) -> JsonObject:
+        """Return visibility, labels, owner and custom fields, where mapped. Labels join those there."""
+        mapped = self.mapped
+        body: JsonObject = {"visible_to": mapped["visible_to"]} if mapped.get("visible_to") else {}
+        if "labels" in mapped:
+            wanted = mapped["labels"]
+            added = [] if wanted is None else account.label_ids(self.client, self.entity, wanted)
+            kept = [] if wanted is None else now.get("label_ids") or []
+            body["label_ids"] = list(dict.fromkeys([*kept, *added]))
+        if mapped.get("owner") not in (None, ""):
+            body["owner_id"] = account.owner_id(self.client, mapped["owner"])
+        if mapped.get("custom_fields"):
+            held = now.get("custom_fields") or {}
+            body["custom_fields"] = account.custom_values(
+                self.client, self.entity, mapped["custom_fields"], held
+            )
+        return body
+
+    def shared_of_new(self, body: JsonObject) -> JsonObject:
+        """Return what only a new record gets: the time of creation, and the connection's owner."""
+        own: JsonObject = {}
+        if self.mapped.get("add_time") is not None:
+            own["add_time"] = rfc3339(self.mapped["add_time"])
+        default = self.client.settings.default_owner
+        if "owner_id" not in body and default:
+            own["owner_id"] = account.owner_id(self.client, default)
+        return own
+
     def linked(self, entity: str) -> Any:
         """Return the id for a link, None when there is none to set; notes what was left out."""
         found = links.link(self.client, entity, self.mapped, may_create=self.may_create_links)
@@ -150,3 +179,9 @@ def changed_part(body: JsonObject, now: JsonObject) -> JsonObject:
         elif not values.is_same(wanted, held):
             changes[key] = wanted
     return changes
+
+
+def rfc3339(when: datetime) -> str:
+    """Return whole seconds with `Z`; a time without zone counts as UTC."""
+    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
