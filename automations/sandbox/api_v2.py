@@ -8,7 +8,8 @@ import orjson
 from flask import Blueprint, Response, request
 
 from .base import json_reply, raw_body
-from .entities import V2_ENTITIES, Entity
+from .entities import V2_ENTITIES
+from .entity import Entity
 from .errors import bad_request, invalid, not_found
 from .query import Query, sorted_page
 from .render import Wanted, as_v2

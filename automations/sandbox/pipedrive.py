@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import orjson
-from flask import Response, g, request
-from werkzeug.exceptions import HTTPException
 
-from . import api_v1, api_v1_leads, api_v1_webhooks, api_v2, api_v2_search, payloads, pipedrive_page
-from .base import SandboxApp, json_reply, utc_now
-from .errors import Refusal, refused_v1, unauthorized
+from . import payloads, pipedrive_app
+from .base import SandboxApp, utc_now
+from .errors import unauthorized
 from .fields import FieldDefinition
 from .hooks import Hooks
 from .limits import Limits
@@ -70,7 +67,7 @@ class PipedriveSandbox(SandboxApp):
             self._restore(saved)
         self.search_index.rebuild()
         self.account.on_change(self._spread)
-        self._add_routes()
+        pipedrive_app.mount(self)
 
     # -- settings that tests and the demo turn
 
@@ -252,20 +249,6 @@ class PipedriveSandbox(SandboxApp):
         body = payloads.body_v2(self.account, change, self.company_domain, permitted)
         return body, body["meta"]["id"]
 
-    def _add_routes(self) -> None:
-        app = self.app
-        app.before_request(self._admit)
-        app.after_request(self._add_limit_headers)
-        app.register_error_handler(HTTPException, self._http_error)
-        app.register_blueprint(api_v2_search.blueprint(self))
-        app.register_blueprint(api_v2.blueprint(self))
-        for name, prefix in (("v1", "/v1"), ("api_v1", "/api/v1")):
-            views = api_v1.blueprint(self, name, prefix)
-            api_v1_leads.add_to(views, self)
-            api_v1_webhooks.add_to(views, self)
-            app.register_blueprint(views)
-        app.register_blueprint(pipedrive_page.blueprint(self))
-
     def is_api_path(self, path: str) -> bool:
         return path.startswith(("/api/", "/v1/"))
 
@@ -274,33 +257,6 @@ class PipedriveSandbox(SandboxApp):
             return unauthorized().body
         text = {429: "request over limit", 500: "Internal server error", 503: "Service unavailable"}
         return {"success": False, "error": text.get(status, f"Error {status}"), "errorCode": status}
-
-    def _admit(self) -> Response | None:
-        if not self.is_api_path(request.path):
-            return None
-        if "api_token" in request.args:
-            self.tokens_in_urls += 1
-            raise unauthorized()
-        given = request.headers.get("x-api-token", "")
-        if not hmac.compare_digest(given.encode(), self.api_token.encode()):
-            raise unauthorized()
-        allowed, g.limit_headers = self.limits.take(request.method, request.path)
-        if not allowed:
-            return json_reply(self.canned_body(429), 429)
-        return None
-
-    def _add_limit_headers(self, response: Response) -> Response:
-        response.headers.extend(g.get("limit_headers", {}))
-        return response
-
-    def _http_error(self, error: HTTPException) -> Response:
-        status = error.code or 500
-        if not self.is_api_path(request.path):
-            return Response(f"{status} {error.name}", status, content_type="text/plain; charset=utf-8")
-        refusal: Refusal = refused_v1(error.name, status)
-        if status == 404:
-            refusal = refused_v1("Unknown method or path", 404)
-        return json_reply(refusal.body, status)
 
     def _snapshot(self) -> dict[str, Any]:
         with self.account.lock:

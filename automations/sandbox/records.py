@@ -7,7 +7,8 @@ from typing import Any
 
 from . import custom_values, rules, schema
 from .deal_rules import deal
-from .entities import BY_NAME, LINKS, Entity
+from .entities import BY_NAME, LINKS
+from .entity import Entity
 from .errors import bad_request, invalid, not_found, refused_v1
 from .state import Account, Action, Actor, Change, Id, Record, stamp
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,10 +41,14 @@ class _Document:
 
 
 class SearchIndex:
-    """delay_s: how long a write stays invisible to searches. Called under the account's lock."""
+    """Called under the account's lock.
+
+    delay_s: how long a write stays invisible to searches, on the clock `monotonic_s`.
+    """
 
     def __init__(self, account: Account) -> None:
         self.delay_s = 0.0
+        self.monotonic_s: Callable[[], float] = time.monotonic
         self._account = account
         self._documents: dict[str, dict[Id, _Document]] = {entity: {} for entity in FIELDS}
         self._notes: dict[tuple[str, Any], dict[Id, str]] = {}
@@ -53,7 +57,7 @@ class SearchIndex:
     def take(self, change: Change) -> None:
         if change.entity not in FIELDS and change.entity != "note":
             return
-        due = time.monotonic() + self.delay_s if self.delay_s > 0 else 0.0
+        due = self.monotonic_s() + self.delay_s if self.delay_s > 0 else 0.0
         self._waiting.append((due, change.entity, change.entity_id, change.record))
 
     def rebuild(self) -> None:
@@ -116,7 +120,7 @@ class SearchIndex:
         return best
 
     def _catch_up(self) -> None:
-        now = time.monotonic()
+        now = self.monotonic_s()
         while self._waiting and self._waiting[0][0] <= now:
             _, entity, record_id, record = self._waiting.popleft()
             self._index(entity, record_id, record)

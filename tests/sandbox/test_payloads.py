@@ -9,27 +9,25 @@ import pytest
 from automations.sandbox import PipedriveSandbox
 from tests.sandbox.parts import Api, Receiver, hook_body
 
-META_KEYS = set(
-    [
-        "action",
-        "entity",
-        "entity_id",
-        "id",
-        "correlation_id",
-        "company_id",
-        "user_id",
-        "webhook_id",
-        "webhook_owner_id",
-        "permitted_user_ids",
-        "timestamp",
-        "type",
-        "version",
-        "change_source",
-        "attempt",
-        "is_bulk_edit",
-        "host",
-    ]
-)
+META_KEYS = {
+    "action",
+    "entity",
+    "entity_id",
+    "id",
+    "correlation_id",
+    "company_id",
+    "user_id",
+    "webhook_id",
+    "webhook_owner_id",
+    "permitted_user_ids",
+    "timestamp",
+    "type",
+    "version",
+    "change_source",
+    "attempt",
+    "is_bulk_edit",
+    "host",
+}
 
 
 def subscribe(api: Api, receiver: Receiver, **changes: Any) -> dict[str, Any]:
