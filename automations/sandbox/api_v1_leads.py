@@ -52,6 +52,10 @@ def add_to(views: Blueprint, pd: PipedriveSandbox) -> None:
         pd.writes.delete("lead", lead_id, pd.api_actor)
         return data({"id": lead_id})
 
+    _add_lists(views, pd)
+
+
+def _add_lists(views: Blueprint, pd: PipedriveSandbox) -> None:
     @views.get("/leadLabels")
     def list_lead_labels() -> Response:
         times = {"add_time": "2026-01-05T09:00:00.000Z", "update_time": "2026-01-05T09:00:00.000Z"}

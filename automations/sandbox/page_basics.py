@@ -6,7 +6,7 @@ import hmac
 import secrets
 from datetime import datetime
 
-from flask import Response, g, request
+from flask import Response, abort, g, request
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -48,7 +48,11 @@ class Csrf:
             response.set_cookie(self._cookie, g.new_csrf_token, httponly=True, samesite="Strict")
         return response
 
-    def is_right(self) -> bool:
+    def refuse_foreign_forms(self) -> None:
+        if request.method == "POST" and not self._is_right():
+            abort(400, "This form is out of date. Reload the page and send it again.")
+
+    def _is_right(self) -> bool:
         cookie = request.cookies.get(self._cookie, "")
         sent = request.form.get(CSRF_FIELD, "")
         return len(cookie) >= 32 and hmac.compare_digest(cookie.encode(), sent.encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -30,98 +31,88 @@ _NEWS = {
 
 def blueprint(pd: PipedriveSandbox) -> Blueprint:
     csrf = Csrf("sandbox_pipedrive_csrf")
+    pages = _Pages(pd, csrf)
     views = Blueprint(
         "page", __name__, template_folder="pages", static_folder="pages/static", static_url_path="/static"
     )
+    views.before_request(csrf.refuse_foreign_forms)
     views.after_request(secure)
     views.after_request(csrf.keep)
     views.add_app_template_filter(amount, "amount")
-
-    @views.before_request
-    def refuse_foreign_forms() -> None:
-        if request.method == "POST" and not csrf.is_right():
-            abort(400, "This form is out of date. Reload the page and send it again.")
-
-    def board(error: str = "", status: int = 200) -> Response:
-        with pd.account.lock:
-            context = _board(pd)
-        news = _NEWS.get(request.args.get("news", ""), "")
-        page = render_template(
-            "board.html", **context, error=error, news=news, form=request.form, csrf=csrf.token()
-        )
-        return make_response(page, status)
-
-    def deal_page(deal_id: int, error: str = "", status: int = 200) -> Response:
-        with pd.account.lock:
-            deal = _required(pd, deal_id)
-            context = {"deal": _card(pd, deal), "fields": _rows(pd, deal), "pipelines": _pipelines(pd)}
-        page = render_template("deal.html", **context, error=error, csrf=csrf.token())
-        return make_response(page, status)
-
-    @views.get("/")
-    def home() -> Response:
-        return board()
-
-    @views.get("/deals/<int:deal_id>")
-    def deal(deal_id: int) -> Response:
-        return deal_page(deal_id)
-
-    @views.post("/deals")
-    def create_deal() -> BaseResponse:
-        try:
-            _create(pd)
-        except Refusal as refusal:
-            return board(refusal.body["error"], 400)
-        return _home("created")
-
-    @views.post("/deals/<int:deal_id>/move")
-    def move_deal(deal_id: int) -> BaseResponse:
-        return change(deal_id, {"stage_id": request.form.get("stage_id", 0, type=int)}, "moved")
-
-    @views.post("/deals/<int:deal_id>/status")
-    def close_deal(deal_id: int) -> BaseResponse:
-        status = request.form.get("status", "")
-        return change(deal_id, {"status": status}, status)
-
-    @views.post("/deals/<int:deal_id>")
-    def edit_deal(deal_id: int) -> BaseResponse:
-        values = {"title": request.form.get("title", ""), "value": _number(request.form.get("value", ""))}
-        return change(deal_id, values, "changed")
-
-    def change(deal_id: int, values: dict[str, Any], news: str) -> BaseResponse:
-        _required(pd, deal_id)
-        try:
-            pd.writes.update("deal", deal_id, values, Actor(pd.me, "app"))
-        except Refusal as refusal:
-            return deal_page(deal_id, refusal.body["error"], 400)
-        return _home(news)
-
-    @views.post("/deals/<int:deal_id>/delete")
-    def delete_deal(deal_id: int) -> BaseResponse:
-        _required(pd, deal_id)
-        pd.writes.delete("deal", deal_id, Actor(pd.me, "app"))
-        return _home("deleted")
-
+    views.add_url_rule("/", "home", pages.board)
+    views.add_url_rule("/deals", "create", pages.create, methods=["POST"])
+    views.add_url_rule("/deals/<int:deal_id>", "deal", pages.deal)
+    views.add_url_rule("/deals/<int:deal_id>", "edit", pages.edit, methods=["POST"])
+    views.add_url_rule("/deals/<int:deal_id>/move", "move", pages.move, methods=["POST"])
+    views.add_url_rule("/deals/<int:deal_id>/status", "status", pages.close, methods=["POST"])
+    views.add_url_rule("/deals/<int:deal_id>/delete", "delete", pages.delete, methods=["POST"])
     return views
 
 
-def _home(news: str) -> BaseResponse:
-    return redirect(url_for("page.home", news=news), 303)
+class _Pages:
+    """One method a page or form. A refused form is shown again with the reason."""
 
+    def __init__(self, pd: PipedriveSandbox, csrf: Csrf) -> None:
+        self._pd = pd
+        self._csrf = csrf
 
-def _required(pd: PipedriveSandbox, deal_id: int) -> Record:
-    record = pd.account.get("deal", deal_id)
-    if record is None:
-        abort(404)
-    return record
+    def board(self, error: str = "", status: int = 200) -> Response:
+        with self._pd.account.lock:
+            context = _board(self._pd)
+        context["news"] = _NEWS.get(request.args.get("news", ""), "")
+        page = render_template(
+            "board.html", **context, error=error, form=request.form, csrf=self._csrf.token()
+        )
+        return make_response(page, status)
 
+    def deal(self, deal_id: int, error: str = "", status: int = 200) -> Response:
+        with self._pd.account.lock:
+            deal = self._required(deal_id)
+            context = {"deal": _card(self._pd, deal), "fields": _rows(self._pd, deal)}
+            context["pipelines"] = _pipelines(self._pd)
+        page = render_template("deal.html", **context, error=error, csrf=self._csrf.token())
+        return make_response(page, status)
 
-def _number(text: str) -> float | int | str:
+    def create(self) -> BaseResponse:
+        try:
+            _create(self._pd)
+        except Refusal as refusal:
+            return self.board(refusal.body["error"], 400)
+        return _home("created")
+
+    def move(self, deal_id: int) -> BaseResponse:
+        return self._change(deal_id, {"stage_id": request.form.get("stage_id", 0, type=int)}, "moved")
+
+    def close(self, deal_id: int) -> BaseResponse:
+        status = request.form.get("status", "")
+        return self._change(deal_id, {"status": status}, status)
+
+    def edit(self, deal_id: int) -> BaseResponse:
+        form = request.form
+        values = {"title": form.get("title", ""), "value": _number(form.get("value", ""))}
+        return self._change(deal_id, values, "changed")
+
+    def delete(self, deal_id: int) -> BaseResponse:
+        self._required(deal_id)
+        self._pd.writes.delete("deal", deal_id, Actor(self._pd.me, "app"))
+        return _home("deleted")
+
+    def _change(self, deal_id: int, values: dict[str, Any], news: str) -> BaseResponse:
+        self._required(deal_id)
+        try:
+            self._pd.writes.update("deal", deal_id, values, Actor(self._pd.me, "app"))
+        except Refusal as refusal:
+            return self.deal(deal_id, refusal.body["error"], 400)
+        return _home(news)
+
+    def _number(text: str) -> float | int | str:
     """A number as typed, with either decimal sign; text that is none is left for the rules to refuse."""
     plain = text.strip().replace(",", ".") or "0"
     try:
         value = float(plain)
     except ValueError:
+        return text
+    if not math.isfinite(value):
         return text
     return int(value) if value.is_integer() else value
 
