@@ -33,7 +33,7 @@ ENTRY_POINT_GROUP = "automations.connectors"
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """Return the one of `names` that was probably meant, or None when none is near.
 
-    Case does not count, and a name without its first word finds its whole (`deal_won`, `pipedrive.deal_won`).
+    Case does not count, and a name without its first word finds its whole (`deal_won` for `crm.deal_won`).
     """
     known = {candidate.lower(): candidate for candidate in names}
     wanted = name.lower()
