@@ -119,6 +119,15 @@ class RecordDeleted(EntityTrigger):
     """A record was deleted; the record is its last state."""
 
 
+class RecordMerged(EntityTrigger):
+    """Two records became one; the record is the one that stays."""
+
+    def plausible_previous(
+        self, fields: Any, record: JsonObject, client: PipedriveClient
+    ) -> JsonObject | None:
+        return {}
+
+
 class RecordUpdated(EntityTrigger):
     """Something in a record changed; two records becoming one counts, too."""
 

@@ -74,13 +74,13 @@ class PersonUpsert(Upsert):
 
     def body_of_new(self) -> JsonObject:
         self._check_name()
+        own = self.shared_of_new()
         body = {key: value for key, value in self.body({}).items() if value is not None}
         if not body.get("name"):
             names = [str(body[part]) for part in ("first_name", "last_name") if body.get(part)]
             if names:
                 body["name"] = " ".join(names)
-        body.update(self.shared_of_new(body))
-        return links.with_match(self.client, body, self.match)
+        return links.with_match(self.client, {**body, **own}, self.match)
 
     def _check_name(self) -> None:
         if self.match.field == "name" or any(self.mapped.get(name) for name in _NAMES):

@@ -135,7 +135,7 @@ def _links(place: _Place) -> list[tuple[_Place, str, str, Any]]:
     for name, (key, target) in _RELATIONS.get(place.entity, {}).items():
         if name in place.wanted:
             number = place.previous.get("stage_id") if name == _PREVIOUS_STAGE else place.record.get(key)
-            links.append((place, name, target, number))
+            links.append((place, name, target, number if isinstance(number, int | str) else None))
     return links
 
 
@@ -160,7 +160,7 @@ class _Found:
             if target in _LISTED:
                 records = self._from_list(_LISTED[target], numbers)
             else:
-                records = self._client.by_ids(target, sorted(numbers))
+                records = self._client.by_ids(target, sorted(numbers, key=str))
             self._records.update({(target, number): record for number, record in records.items()})
 
     def _from_list(self, name: str, numbers: set[Any]) -> dict[Any, JsonObject]:

@@ -146,13 +146,13 @@ class Upsert:
             )
         return body
 
-    def shared_of_new(self, body: JsonObject) -> JsonObject:
+    def shared_of_new(self) -> JsonObject:
         """Return what only a new record gets: the time of creation, and the connection's owner."""
         own: JsonObject = {}
         if self.mapped.get("add_time") is not None:
             own["add_time"] = rfc3339(self.mapped["add_time"])
         default = self.client.settings.default_owner
-        if "owner_id" not in body and default:
+        if default and self.mapped.get("owner") in (None, ""):
             own["owner_id"] = account.owner_id(self.client, default)
         return own
 

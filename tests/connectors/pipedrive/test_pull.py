@@ -31,6 +31,8 @@ def test_real_samples_pass_their_own_trigger(demo, client, key):
     if key == "pipedrive.deal_lost":
         deal = next(iter(demo.records("deal")))
         demo.update("deal", deal, {"status": "lost"})
+    if key == "pipedrive.activity_completed":
+        demo.update("activity", next(iter(demo.records("activity"))), {"done": True})
     found = pull(key, client)
     assert found
     for sample in found:

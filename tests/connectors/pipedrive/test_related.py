@@ -140,3 +140,23 @@ def test_offline_gives_what_is_presumed(pd, connect):
     assert got["person"]["id"] == 7
     assert got["stage"] is None
     assert pd.requests == []
+
+
+def test_an_odd_id_is_no_link(client):
+    assert load(client, {"person_id": [1], "stage_id": {"id": 2}}, "person", "stage") == {
+        "person": None,
+        "stage": None,
+    }
+
+
+def test_a_new_deal_with_person_and_organization_costs_two_calls(pd, client):
+    pd.seed_demo()
+    deal = next(iter(pd.records("deal").values()))
+    for name in ("stages", "pipelines", "users", "deal_fields"):
+        client.lists.fetch(name)
+    pd.requests.clear()
+    load(client, deal, "person", "organization", "owner", "stage", "pipeline", "custom")
+    assert [request.path for request in pd.requests] == [
+        f"/api/v2/persons/{deal['person_id']}",
+        f"/api/v2/organizations/{deal['org_id']}",
+    ]

@@ -158,6 +158,19 @@ def test_an_update_is_narrowed_to_one_field_by_name_key_or_label():
     assert verdict(updated, changed, fields, changed_field="Sound") == "deal has no field 'Sound'"
 
 
+def test_an_activity_is_completed_when_done_becomes_true():
+    def activity(done, before):
+        return Occurrence("activity.change", "activity", {"id": 3, "done": done}, {"done": before})
+
+    assert verdict("pipedrive.activity_completed", activity(True, False)) is None
+    assert (
+        verdict("pipedrive.activity_completed", activity(True, True)) == "whether it is done did not change"
+    )
+    assert (
+        verdict("pipedrive.activity_completed", activity(False, True)) == "it was opened again, wanted done"
+    )
+
+
 def test_one_hook_for_each_entity():
     kind = PipedriveConnection()
     wanted = [TRIGGERS[f"pipedrive.{name}"] for name in ("deal_created", "deal_won", "person_updated")]
