@@ -68,7 +68,7 @@ class _Pages:
     def deal(self, deal_id: int, error: str = "", status: int = 200) -> Response:
         with self._pd.account.lock:
             deal = self._required(deal_id)
-            context = {"deal": _card(self._pd, deal), "fields": _rows(self._pd, deal)}
+            context: dict[str, Any] = {"deal": _card(self._pd, deal), "fields": _rows(self._pd, deal)}
             context["pipelines"] = _pipelines(self._pd)
         page = render_template("deal.html", **context, error=error, csrf=self._csrf.token())
         return make_response(page, status)
@@ -105,7 +105,18 @@ class _Pages:
             return self.deal(deal_id, refusal.body["error"], 400)
         return _home(news)
 
-    def _number(text: str) -> float | int | str:
+    def _required(self, deal_id: int) -> Record:
+        record = self._pd.account.get("deal", deal_id)
+        if record is None:
+            abort(404)
+        return record
+
+
+def _home(news: str) -> BaseResponse:
+    return redirect(url_for("page.home", news=news), 303)
+
+
+def _number(text: str) -> float | int | str:
     """A number as typed, with either decimal sign; text that is none is left for the rules to refuse."""
     plain = text.strip().replace(",", ".") or "0"
     try:
