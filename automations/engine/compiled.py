@@ -100,6 +100,7 @@ class _Compiler:
         self.find_connection = find_connection
         self.file = file
         self.problems: list[RecipeError] = []
+        self._hints: frozenset[str] = frozenset()
 
     def compile(self) -> CompiledRecipe:
         trigger = self._trigger()
@@ -258,7 +259,7 @@ class _Compiler:
         sound = True
         for location, source in _texts(tree):
             where = path + ("." + path_text(location) if location else "")
-            for problem in check(source, known_names=names):
+            for problem in check(source, known_names=names | self._hints):
                 self._say(where, problem.message)
                 sound = False
         return sound

@@ -1,0 +1,97 @@
+"""Several workers on one database: order within a record, nothing twice, slow targets alone."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+
+from tests.engine.conftest import ToyHouse
+from tests.engine.toy import arrival
+
+from automations.errors import UnavailableError
+
+
+def run_all(house: ToyHouse, owners: list[str], until: int, timeout_s: float = 60.0) -> None:
+    """Run one worker an owner, in threads, until the target has `until` texts; the clock runs fast."""
+    stop = threading.Event()
+    runners = [house.assembly.runner(owner) for owner in owners]
+    threads = [threading.Thread(target=runner.run_forever, args=(stop,)) for runner in runners]
+    for thread in threads:
+        thread.start()
+    deadline_s = time.monotonic() + timeout_s
+    while len(set(house.target.texts())) < until and time.monotonic() < deadline_s:
+        house.clock.advance(seconds=15)
+        for runner in runners:
+            runner.nudge()
+        time.sleep(0.02)
+    stop.set()
+    for runner, thread in zip(runners, threads, strict=True):
+        runner.nudge()
+        thread.join(timeout=20)
+
+
+def test_order_holds_with_three_workers_and_random_failures(house: ToyHouse) -> None:
+    house.recipe()
+    chance = random.Random(7)
+    records, changes = 20, 12
+    for i in range(records):
+        for n in range(changes):
+            if chance.random() < 0.15:
+                house.target.errors_for[f"{i}/{n}"] = [UnavailableError("down")] * chance.randint(1, 2)
+    for n in range(changes):
+        house.send(*(arrival(i, n) for i in range(records)))
+    run_all(house, ["w/1/a", "w/2/b", "w/3/c"], records * changes)
+    texts = house.target.texts()
+    assert len(texts) == len(set(texts)) == records * changes
+    for i in range(records):
+        assert [t for t in texts if t.startswith(f"{i}/")] == [f"{i}/{n}" for n in range(changes)]
+
+
+def test_events_decided_while_others_run_keep_their_order(house: ToyHouse) -> None:
+    house.recipe()
+    stop = threading.Event()
+    runners = [house.assembly.runner(f"w/{k}/x") for k in range(2)]
+    threads = [threading.Thread(target=runner.run_forever, args=(stop,)) for runner in runners]
+    for thread in threads:
+        thread.start()
+    for n in range(40):
+        house.send(*(arrival(i, n) for i in range(4)))
+        for runner in runners:
+            runner.nudge()
+    deadline_s = time.monotonic() + 40
+    while len(house.target.done) < 160 and time.monotonic() < deadline_s:
+        time.sleep(0.02)
+    stop.set()
+    for runner, thread in zip(runners, threads, strict=True):
+        runner.nudge()
+        thread.join(timeout=20)
+    texts = house.target.texts()
+    assert len(texts) == 160
+    for i in range(4):
+        assert [t for t in texts if t.startswith(f"{i}/")] == [f"{i}/{n}" for n in range(40)]
+
+
+def test_a_worker_that_lost_its_lease_writes_nothing(house: ToyHouse) -> None:
+    house.recipe()
+    house.thing(1)
+    sleeper = house.assembly.runner("w/1/sleeper")
+    house.target.gate = threading.Event()
+    sleeper.turn()
+    sleeper.turn()
+    house.clock.advance(seconds=61)
+    other = house.assembly.runner("w/2/other")
+    assert other.ledger.recover() == 1
+    house.target.gate.set()
+    # The sleeper's call did get through; its successor finds that out and does not repeat it.
+    deadline_s = time.monotonic() + 10
+    while not house.target.done and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    other.work_until_idle()
+    sleeper.work_until_idle()
+    assert house.target.texts() == ["1/0"]
+    assert house.statuses() == ["succeeded"]
+    detail = house.assembly.history.run(1)
+    assert len(detail.deliveries[0].attempts) == 1
+    sleeper.abandon()
+    other.abandon()
