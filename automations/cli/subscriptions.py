@@ -1,0 +1,104 @@
+"""`automations subscription …`: webhooks that other products send because we asked for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from automations.cli.installation import opened
+from automations.cli.output import json_option, print_json, print_table, warn
+
+if TYPE_CHECKING:
+    from automations.assembly import Assembly
+    from automations.engine.subscriptions import SyncReport
+
+
+@click.group()
+def subscription() -> None:
+    """Look after webhooks in other products.
+
+    \b
+    Example:
+      automations subscription sync
+    """
+
+
+@subscription.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the webhooks that were made or adopted.
+
+    \b
+    Example:
+      automations subscription list
+    """
+    with opened() as assembly:
+        rows = [
+            {
+                "connection": name,
+                "topic": kept.topic,
+                "remote_id": kept.remote_id,
+                "created_at": kept.created_at,
+                "checked_at": kept.checked_at,
+            }
+            for kept, name in assembly.subscriptions.all()
+        ]
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        ("connection", "topic", "id there", "made", "checked"),
+        [tuple(row.values()) for row in rows],
+        empty="There is no webhook. Publishing a recipe that waits for one makes it.",
+    )
+
+
+@subscription.command()
+@click.argument("name", required=False)
+@json_option
+def sync(name: str | None, as_json: bool) -> None:
+    """Make the webhooks in other products equal what the recipes that are on need.
+
+    Those that fit are adopted, missing ones made, others of ours removed. NAME limits it to one connection.
+    What cannot be done is a problem, and the exit status is 1.
+
+    \b
+    Example:
+      automations subscription sync acme-pipedrive
+    """
+    with opened() as assembly:
+        if name is not None:
+            assembly.connections.get(name)
+        reports = assembly.subscriptions.sync(name)
+    if as_json:
+        print_json([asdict(report) for report in reports])
+    else:
+        print_table(
+            ("connection", "wanted", "adopted", "made", "removed"),
+            [
+                (r.connection, *(", ".join(topics) for topics in (r.wanted, r.adopted, r.added, r.removed)))
+                for r in reports
+            ],
+            empty="No connection sends webhooks that are made from here.",
+        )
+        tell_problems(reports)
+    if any(report.problem for report in reports):
+        raise click.exceptions.Exit(1)
+
+
+def sync_for(assembly: Assembly, names: Iterable[str]) -> None:
+    """Bring the webhooks of these connections in line after a recipe changed; problems are warnings."""
+    for name in sorted(set(names)):
+        tell_problems(assembly.subscriptions.sync(name))
+
+
+def tell_problems(reports: Iterable[SyncReport]) -> None:
+    for report in reports:
+        if report.problem:
+            warn(
+                f"The webhooks of {report.connection!r} could not be brought in line: {report.problem} "
+                f"Then: automations subscription sync {report.connection!r}"
+            )
