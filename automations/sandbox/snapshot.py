@@ -51,7 +51,9 @@ class StateFile:
                 self._timer = None
         with self._save_lock:
             beside = self._path.with_suffix(".new")
-            with beside.open("wb") as out:
+            # Only for the owner: it holds the passwords of registered webhooks.
+            handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with open(handle, "wb") as out:
                 out.write(orjson.dumps(self._snapshot()))
                 out.flush()
                 os.fsync(out.fileno())

@@ -49,6 +49,7 @@ def test_the_state_survives_a_restart(tmp_path: Path) -> None:
         pd.data("POST", "/v1/webhooks", {**hook, "name": "kept"})
         assert ct("POST", "/1/upload", {"d": [record]}).json()["status"] == "success"
     json.loads(state_file.read_text(encoding="utf-8"))
+    assert state_file.stat().st_mode & 0o077 == 0
     with running(state_file) as (pd_url, ct_url, _), Api(pd_url, TOKEN) as pd, Api(ct_url, credentials) as ct:
         assert pd.data("GET", f"/api/v2/deals/{deal['id']}") == deal
         assert [row["name"] for row in pd.data("GET", "/v1/webhooks")] == ["kept"]
