@@ -53,7 +53,7 @@ class StateFile:
             beside = self._path.with_suffix(".new")
             # Only for the owner: it holds the passwords of registered webhooks.
             handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with open(handle, "wb") as out:
+            with os.fdopen(handle, "wb") as out:
                 out.write(orjson.dumps(self._snapshot()))
                 out.flush()
                 os.fsync(out.fileno())
