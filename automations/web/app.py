@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
 from automations import __version__
 from automations.resources import static_folder, templates_folder
-from automations.web import auth, errors, home, presenting, security
+from automations.web import auth, errors, health, home, presenting, security
+from automations.web.health import ALIVE, READY, HealthGate
+from automations.web.intake import PREFIX, IntakeGate
 from automations.web.navigation import navigation
 from automations.web.services import Services, provide
 from automations.web.session_key import session_key
 
-PAGES = (home.blueprint,)
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+PAGES = (home.blueprint, health.blueprint)
 
 
 def create_app(assembly: Services) -> Flask:
@@ -41,7 +48,23 @@ def create_app(assembly: Services) -> Flask:
     if find_spec("automations.web.recipes"):
         app.register_blueprint(import_module("automations.web.recipes").blueprint)
     _open_static_files(app)
+    _put_in_front(app, assembly)
     return app
+
+
+def _put_in_front(app: Flask, assembly: Services) -> None:
+    """Let the addresses that other programs call be answered before Flask sees them."""
+    pages, intake, health = app.wsgi_app, IntakeGate(assembly), HealthGate(assembly)
+
+    def front(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path.startswith(PREFIX):
+            return intake(environ, start_response)
+        if path in (ALIVE, READY):
+            return health(environ, start_response)
+        return pages(environ, start_response)
+
+    app.wsgi_app = front  # type: ignore[method-assign]
 
 
 def _open_static_files(app: Flask) -> None:

@@ -1,0 +1,257 @@
+"""Where other programs' requests come in: `POST /hooks/…/<token>`, answered once the event is on disk.
+
+This is a WSGI callable in front of the pages, not a view. Here every microsecond counts, and nothing of a page is
+wanted: no session, no cookie, no form token. What a caller did wrong is found in one order: token, method,
+credentials, size, encoding, then whatever the connection's kind says of type and content.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import random
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+import structlog
+from sqlmodel import col, select
+
+from automations.engine.contracts import ConnectionKind, InboundRequest
+from automations.errors import AutomationError, InputError, StorageUnavailableError
+from automations.model.connection import Connection
+from automations.web.services import Services
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+PREFIX: Final = "/hooks/"
+LARGEST_BODY: Final = 2**20
+REMEMBERED_FOR_S: Final = 2.0
+
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{16,200}")
+_PIECE: Final = 2**16
+_NOT_PASSED_ON: Final = frozenset({"authorization", "cookie", "proxy"})
+_TAKEN: Final = orjson.dumps({"success": True})
+_TAKEN_BEFORE: Final = orjson.dumps({"success": True, "duplicate": True})
+_STATUS_LINES: Final = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+_log = structlog.get_logger("intake")
+
+
+class RefusedError(InputError):
+    """A request that gets no further. headers: what the answer carries beside its body."""
+
+    def __init__(
+        self, status: int, code: str, message: str, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        super().__init__(message, code=code, status=status)
+        self.headers = headers
+
+
+@dataclass(frozen=True)
+class Address:
+    """One inbound address as it is now. user, password: what Basic must hold, where the kind needs it."""
+
+    connection_id: int
+    kind: ConnectionKind
+    user: bytes
+    password: bytes
+    read_at_s: float
+
+
+class InboundHeaders(Mapping[str, str]):
+    """The request's headers by lower-case name, read from the environment when asked for; no credentials."""
+
+    def __init__(self, environ: WSGIEnvironment) -> None:
+        self._environ = environ
+
+    def __getitem__(self, name: str) -> str:
+        if name in _NOT_PASSED_ON:
+            raise KeyError(name)
+        key = name.upper().replace("-", "_")
+        value: str = self._environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"]
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        names = (key[5:].lower().replace("_", "-") for key in self._environ if key.startswith("HTTP_"))
+        return (name for name in names if name not in _NOT_PASSED_ON)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class IntakeGate:
+    """Answers everything under `/hooks/`. Safe to call from many threads."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._addresses: dict[str, Address] = {}
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        headers: tuple[tuple[str, str], ...] = ()
+        try:
+            status, body = 200, self._take(environ)
+        except RefusedError as refused:
+            status, body, headers = refused.status, _error(refused.code, refused.message), refused.headers
+        except InputError as error:
+            status, body = error.status, _error(error.code, error.message)
+        except StorageUnavailableError as error:
+            status, body = 503, _error("unavailable", error.message)
+            headers = (("Retry-After", str(random.randint(5, 15))),)  # noqa: S311 - spreads callers, hides nothing
+        except Exception as error:  # noqa: BLE001 - whatever arrived, the caller gets an answer and the log the rest
+            _log.exception("intake.failed", error=type(error).__name__)
+            status, body = 500, _error("internal", "The event was not stored. Send it again later.")
+        start_response(
+            _STATUS_LINES.get(status, str(status)),
+            [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *headers],
+        )
+        return [body]
+
+    def _take(self, environ: WSGIEnvironment) -> bytes:
+        address = self._address(environ["PATH_INFO"])
+        if environ["REQUEST_METHOD"] != "POST":
+            raise RefusedError(405, "method_not_allowed", "Send a POST request.", (("Allow", "POST"),))
+        basic = _basic(environ.get("HTTP_AUTHORIZATION", ""))
+        if address.kind.hook_needs_basic:
+            self._check_credentials(address, basic)
+        body = _decoded(_read(environ), environ.get("HTTP_CONTENT_ENCODING", ""))
+        arrivals = address.kind.receive(
+            InboundRequest(
+                body=body,
+                content_type=environ.get("CONTENT_TYPE", ""),
+                headers=InboundHeaders(environ),
+                basic=_as_text(basic),
+                path=environ["PATH_INFO"],
+            )
+        )
+        accepted = self._services.intake.accept(address.connection_id, arrivals)
+        return _TAKEN_BEFORE if accepted and all(one.duplicate for one in accepted) else _TAKEN
+
+    # -- whose address it is
+
+    def _address(self, path: str) -> Address:
+        """Return the address with this path. Raises RefusedError, the same for every path that is none."""
+        start, _, token = path.rpartition("/")
+        known = self._addresses.get(token)
+        if known is None or self._services.clock.monotonic_s() - known.read_at_s > REMEMBERED_FOR_S:
+            known = self._look_up(token)
+        if known is None or known.kind.hook_path != start + "/":
+            raise RefusedError(404, "not_found", "There is no such address.")
+        return known
+
+    def _look_up(self, token: str) -> Address | None:
+        self._addresses.pop(token, None)
+        if not _TOKEN.fullmatch(token):
+            return None
+        with self._services.database.read() as session:
+            found = session.exec(select(Connection.id).where(col(Connection.hook_token) == token)).first()
+        if found is None:
+            return None
+        opened = self._services.connections.open(found)
+        address = Address(
+            found,
+            opened.kind,
+            opened.hook_user.encode(),
+            opened.hook_password.encode(),
+            self._services.clock.monotonic_s(),
+        )
+        self._addresses[token] = address
+        return address
+
+    # -- whether the caller may
+
+    def _check_credentials(self, address: Address, basic: tuple[bytes, bytes] | None) -> None:
+        """Raise RefusedError unless user and password are right; both are compared whatever came."""
+        user, password = basic or (b"", b"")
+        right_user = hmac.compare_digest(user, address.user)
+        right_password = hmac.compare_digest(password, address.password)
+        if user and password and right_user and right_password:
+            return
+        _log.warning("ingress.reject", reason="credentials", connection=address.connection_id)
+        try:
+            self._services.connections.hook_refused(address.connection_id)
+        except AutomationError:
+            _log.warning("ingress.reject_not_noted", connection=address.connection_id)
+        raise RefusedError(
+            401,
+            "wrong_credentials",
+            "The user or the password is wrong.",
+            (("WWW-Authenticate", 'Basic realm="hooks", charset="UTF-8"'),),
+        )
+
+
+def _basic(header: str) -> tuple[bytes, bytes] | None:
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, colon, password = base64.b64decode(encoded.strip(), validate=True).partition(b":")
+    except (binascii.Error, ValueError):
+        return None
+    return (user, password) if colon else None
+
+
+def _as_text(basic: tuple[bytes, bytes] | None) -> tuple[str, str] | None:
+    return (basic[0].decode("utf-8", "replace"), basic[1].decode("utf-8", "replace")) if basic else None
+
+
+def _read(environ: WSGIEnvironment) -> bytes:
+    """Return the body, with or without a declared length. Raises RefusedError as soon as it is too large."""
+    declared: str = environ.get("CONTENT_LENGTH") or ""
+    if declared and not declared.isdecimal():
+        raise RefusedError(400, "bad_length", "Content-Length is not a number.")
+    if declared and int(declared) > LARGEST_BODY:
+        raise _too_large()
+    if not declared and not (environ.get("wsgi.input_terminated") or environ.get("HTTP_TRANSFER_ENCODING")):
+        return b""
+    wanted = int(declared) if declared else LARGEST_BODY + 1
+    stream: Any = environ["wsgi.input"]
+    body: bytes = stream.read(wanted)
+    if len(body) < wanted:
+        pieces = [body]
+        missing = wanted - len(body)
+        while missing and (piece := stream.read(min(missing, _PIECE))):
+            pieces.append(piece)
+            missing -= len(piece)
+        body = b"".join(pieces)
+    if len(body) > LARGEST_BODY:
+        raise _too_large()
+    if declared and len(body) < wanted:
+        raise RefusedError(400, "cut_off", "The body is shorter than it was declared.")
+    return body
+
+
+def _decoded(body: bytes, encoding: str) -> bytes:
+    """Return the body decompressed. Raises RefusedError for anything but one gzip member that stays in bounds."""
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        return body
+    if encoding != "gzip":
+        raise RefusedError(415, "wrong_encoding", "Send the body as it is, or compressed with gzip alone.")
+    unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    try:
+        unpacked = unpacker.decompress(body, LARGEST_BODY + 1)
+    except zlib.error:
+        raise _not_gzip() from None
+    if len(unpacked) > LARGEST_BODY:
+        raise _too_large()
+    if not unpacker.eof or unpacker.unused_data:
+        raise _not_gzip()
+    return unpacked
+
+
+def _too_large() -> RefusedError:
+    return RefusedError(413, "too_large", "The body is larger than 1 MiB.")
+
+
+def _not_gzip() -> RefusedError:
+    return RefusedError(400, "bad_encoding", "The body is not one whole gzip stream.")
+
+
+def _error(code: str, message: str) -> bytes:
+    return orjson.dumps({"error": code, "message": message})
