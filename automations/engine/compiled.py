@@ -12,7 +12,7 @@ from automations.engine.context import known_names
 from automations.engine.contracts import Action, ConnectionKind, Trigger, TriggerFields
 from automations.engine.conversion import convert, type_words
 from automations.engine.definition import Definition, StepPart, path_text
-from automations.engine.mapping import FieldMapping
+from automations.engine.mapping import FieldMapping, is_expression
 from automations.engine.registry import Registry, nearest
 from automations.engine.templating import Template, check, compile_expression
 from automations.errors import AutomationError, MappingError, RecipeError, RecipeProblems
@@ -244,7 +244,8 @@ class _Compiler:
                 self._say(
                     f"{where}.missing.{path}", f"{action.key} has no field {path!r}.{_hint(path, known)}"
                 )
-        if not self._templates_are_sound(part.fields, f"{where}.fields", names):
+        templates = {name: value for name, value in part.fields.items() if not is_expression(action, name)}
+        if not self._templates_are_sound(templates, f"{where}.fields", names):
             return None
         mapping = FieldMapping(action, part.fields, part.missing, step=part.name)
         self._require(action, part, where)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets as random_secrets
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +14,7 @@ from sqlmodel import col, select
 
 from automations.clock import Clock
 from automations.engine import references, signals
+from automations.engine.account_memory import ReadOnlyMemory, StoredMemory
 from automations.engine.contracts import (
     ConnectionKind,
     ConnectionReport,
@@ -26,7 +26,7 @@ from automations.engine.contracts import (
 from automations.engine.masking import Masker
 from automations.engine.registry import Registry, nearest
 from automations.errors import AutomationError, CredentialsError, InputError, NotFoundError, RejectedError
-from automations.model.connection import Connection, Directory, Subscription
+from automations.model.connection import Connection, Directory, Identity, Subscription
 from automations.model.database import Database
 from automations.model.history import Run
 from automations.model.recipe import Recipe, RecipeVersion, Sample
@@ -59,62 +59,6 @@ class OpenedConnection:
     state: ConnectionState
 
 
-class StoredDirectory(DirectoryLike):
-    """What is remembered of one account, read once and written through."""
-
-    def __init__(self, database: Database, clock: Clock, connection_id: int) -> None:
-        self._database = database
-        self._clock = clock
-        self._connection_id = connection_id
-        self._lists: dict[str, Any] | None = None
-        self._lock = threading.Lock()
-
-    def get(self, name: str) -> Any | None:
-        return self._loaded().get(name)
-
-    def put(self, name: str, entries: Any) -> None:
-        with self._database.write() as session:
-            session.merge(
-                Directory(
-                    connection_id=self._connection_id,
-                    name=name,
-                    entries=entries,
-                    fetched_at=self._clock.now(),
-                )
-            )
-        with self._lock:
-            if self._lists is not None:
-                self._lists[name] = entries
-
-    def forget(self) -> None:
-        """Read the database again at the next `get`, where another process may have written."""
-        with self._lock:
-            self._lists = None
-
-    def _loaded(self) -> dict[str, Any]:
-        with self._lock:
-            if self._lists is None:
-                with self._database.read() as session:
-                    rows = session.exec(
-                        select(Directory).where(col(Directory.connection_id) == self._connection_id)
-                    )
-                    self._lists = {row.name: row.entries for row in rows}
-            return self._lists
-
-
-class EmptyDirectory(DirectoryLike):
-    """Remembers for the length of one test, and writes nothing."""
-
-    def __init__(self) -> None:
-        self._lists: dict[str, Any] = {}
-
-    def get(self, name: str) -> Any | None:
-        return self._lists.get(name)
-
-    def put(self, name: str, entries: Any) -> None:
-        self._lists[name] = entries
-
-
 class Connections:
     """Everything about saved accounts. Thread-safe."""
 
@@ -127,7 +71,7 @@ class Connections:
         self._clock = clock
         self._open_door = open_door
         self._opened: dict[int, tuple[object, OpenedConnection, float]] = {}
-        self._directories: dict[int, StoredDirectory] = {}
+        self._directories: dict[int, StoredMemory] = {}
 
     # -- keeping
 
@@ -234,7 +178,7 @@ class Connections:
                 select(func.count()).select_from(Run).where(col(Run.connection_id) == row.id)
             ).first():
                 raise InputError(f"{name!r} has runs in the history. Pause it instead of removing it.")
-            for table in (Directory, Subscription, Sample):
+            for table in (Directory, Identity, Subscription, Sample):
                 session.execute(delete(table).where(col(table.connection_id) == row.id))
             session.delete(row)
 
@@ -355,18 +299,21 @@ class Connections:
 
     # -- using
 
-    def directory(self, connection_id: int) -> StoredDirectory:
+    def directory(self, connection_id: int) -> StoredMemory:
         return self._directories.setdefault(
-            connection_id, StoredDirectory(self._database, self._clock, connection_id)
+            connection_id, StoredMemory(self._database, self._clock, connection_id)
         )
 
     def door(self, opened: OpenedConnection, mode: DoorMode = DoorMode.LIVE) -> DoorLike:
         return self._open_door(opened.name, mode, opened.secrets, opened.kind.hosts(opened.settings))
 
-    def client(self, connection_id: int, door: DoorLike | None = None) -> Any:
-        """Return the kind's client, going out by `door` or by a live one."""
+    def client(self, connection_id: int, door: DoorLike | None = None, mode: DoorMode = DoorMode.LIVE) -> Any:
+        """Return the kind's client, going out by `door` or by a live one; a test's client remembers nothing."""
         opened = self.open(connection_id)
-        return opened.kind.client(opened.settings, door or self.door(opened), self.directory(connection_id))
+        memory: DirectoryLike = self.directory(connection_id)
+        if mode != DoorMode.LIVE:
+            memory = ReadOnlyMemory(memory)
+        return opened.kind.client(opened.settings, door or self.door(opened), memory)
 
     def test(self, name: str) -> ConnectionReport:
         """Try the account and note what was found. Raises CredentialsError, DeliveryError."""

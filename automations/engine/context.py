@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from automations.engine.contracts import JsonObject, Occurrence
@@ -33,6 +34,11 @@ class Envelope:
             "is_replay": self.is_replay,
             "is_backfill": self.is_backfill,
         }
+
+
+def iso(at: datetime | None) -> str:
+    """Return an aware time as ISO 8601 with milliseconds and `Z`; an empty text for None."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else ""
 
 
 def build_context(

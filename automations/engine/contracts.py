@@ -8,6 +8,7 @@ knows a product or opens a socket.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from datetime import datetime
@@ -36,13 +37,15 @@ def field(
     multiline: bool = False,
     advanced: bool = False,
     one_of: str = "",
+    expression: bool = False,
 ) -> Any:
     """Declare one field of an action, trigger or connection.
 
     title, help: what a person reads. default: leave out for a required field.
     suggest: the template offered when the step is new. choices: fixed values, or the name of a connector's
     directory list (such as `stages`) that the form offers. one_of: fields with the same word here are
-    alternatives, at least one of which must be mapped.
+    alternatives, at least one of which must be mapped. expression: the text is for the action to evaluate over
+    what it knows (such as `reply`), not a template of the recipe; braces around it are taken off.
     """
     return PydanticField(
         default=default,
@@ -55,6 +58,7 @@ def field(
             "multiline": multiline,
             "advanced": advanced,
             "one_of": one_of,
+            "expression": expression,
         },
     )
 
@@ -224,12 +228,29 @@ class DoorLike(Protocol):
 
 
 class DirectoryLike(Protocol):
-    """What the engine remembers of an account between calls: lists by name (`stages`, `users`, …)."""
+    """What the engine remembers of one account between calls, and how work on one thing is kept apart.
+
+    Lists by name (`stages`, `users`, …); identities: which remote record a value of ours stands for, so that a
+    record just made is found before the remote search knows it.
+    """
 
     def get(self, name: str) -> Any | None:
         """Return the remembered list, or None when it was never fetched."""
 
     def put(self, name: str, entries: Any) -> None: ...
+
+    def known(self, entity: str, field: str, value: str) -> str | None:
+        """Return the remote id remembered for a normalised value, or None. It may be out of date: verify it."""
+
+    def remember(self, entity: str, field: str, value: str, remote_id: str) -> None: ...
+
+    def forget(self, entity: str, field: str, value: str) -> None: ...
+
+    def alone(self, key: str) -> AbstractContextManager[None]:
+        """Hold `key` for this account while the block runs: one at a time over all workers and machines.
+
+        Raises UnavailableError when another holds it for more than some seconds; nothing was done then.
+        """
 
 
 # -- connections ----------------------------------------------------------------------------------
@@ -307,6 +328,13 @@ class ConnectionKind:
     def read(self, topic: str, payload: bytes) -> Occurrence:
         """Turn a stored payload into the shape that triggers and templates read."""
         raise NotImplementedError
+
+    def fetch_list(self, name: str, client: Any) -> Any | None:
+        """Fetch a directory list that a form offers, remember it and return it; None for an unknown name.
+
+        Every entry has `id` and `name`. Raises DeliveryError, CredentialsError.
+        """
+        return None
 
     # related records
 
@@ -391,13 +419,14 @@ class Call:
     """What an action may know of the delivery it works for.
 
     idempotency_key: the same for every attempt. attempt: 1 for the first. in_doubt: an earlier attempt may
-    have done the work. now: ISO 8601, UTC.
+    have done the work. now, first_at: ISO 8601, UTC; when the first attempt began, `now` itself for the first.
     """
 
     idempotency_key: str
     attempt: int = 1
     in_doubt: bool = False
     now: str = ""
+    first_at: str = ""
     validate_only: bool = False
 
 
@@ -466,7 +495,10 @@ class Action:
     examples: ClassVar[Sequence[JsonObject]] = ()
 
     def perform(self, fields: Any, client: Any, call: Call) -> Outcome:
-        """Do it. Raises DeliveryError, CredentialsError. A batchable action does its batch of one."""
+        """Do it. A batchable action does its batch of one.
+
+        Raises DeliveryError, CredentialsError, and FieldsError where a look-up shows that a value cannot be.
+        """
         if self.batch is None:
             raise NotImplementedError
         (item,) = self.batch.send([BatchItem(self, fields, call)], client)

@@ -12,7 +12,7 @@ from sqlmodel import col, select
 
 from automations.engine.compiled import CompiledRecipe
 from automations.engine.connections import Connections
-from automations.engine.context import Envelope, build_context
+from automations.engine.context import Envelope, build_context, iso
 from automations.engine.contracts import Occurrence
 from automations.engine.decide import Ruling, Verdict, decide
 from automations.engine.ledger import DecidedEvent, Ledger, NewRun
@@ -47,10 +47,6 @@ class StoredEvent:
 
 
 EVENT_COLUMNS = "id, connection_id, topic, record_key, origin, occurred_at, received_at, payload"
-
-
-def iso(at: datetime | None) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else ""
 
 
 def envelope_of(event: StoredEvent, recipe: CompiledRecipe, *, is_replay: bool = False) -> Envelope:

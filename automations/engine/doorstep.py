@@ -10,6 +10,7 @@ from typing import Any
 
 from automations.clock import Clock
 from automations.engine.connections import Connections
+from automations.engine.context import iso
 from automations.engine.contracts import (
     BatchItem,
     Call,
@@ -116,11 +117,13 @@ class Doorstep:
         return related, error, result.exchanges
 
     def _call(self, send: Send, key: str, validate: bool) -> Call:
+        now = iso(self._clock.now())
         return Call(
             idempotency_key=key,
             attempt=send.attempts + 1,
             in_doubt=send.in_doubt,
-            now=self._clock.now().isoformat().replace("+00:00", "Z"),
+            now=now,
+            first_at=iso(send.first_tried_at) or now,
             validate_only=validate,
         )
 
@@ -131,7 +134,7 @@ class Doorstep:
             return None, None, None
         try:
             door = self._connections.door(self._connections.open(connection_id), mode)
-            return door, self._connections.client(connection_id, door), None
+            return door, self._connections.client(connection_id, door, mode), None
         except AutomationError as error:
             return None, None, error
 

@@ -237,7 +237,7 @@ class Ledger:
         )  # fmt: skip
         with self._database.connect_for_write() as connection:
             rows = connection.exec_driver_sql(self._sql(sql), parameters).all()
-        claims = [Claim(*row[:9], orjson.loads(row[9]) if row[9] else {}) for row in rows]
+        claims = [Claim(*numbers, memory=orjson.loads(memory) if memory else {}) for *numbers, memory in rows]
         return sorted(claims, key=lambda claim: claim.run_id)
 
     def due(self, connection_id: int) -> bool:

@@ -7,6 +7,7 @@ opens a socket or knows a product.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from automations.errors import FieldsError, MappingError
 Policy = str | dict[str, Any]
 _CUT = 200
 _LEFT_OUT = object()
+_BRACES = re.compile(r"^\s*\{\{(.*)\}\}\s*$", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class FieldMapping:
         self.action = action
         self.step = step
         self.missing = dict(missing)
-        self._tree = compile_value(dict(fields))
+        self._tree = compile_value(_with_expressions_bare(action, fields))
         self.leaves = tuple(Leaf(path, template) for path, template in walk_leaves(self._tree))
 
     @property
@@ -204,6 +206,21 @@ def alternatives(action: Action) -> dict[str, list[str]]:
         if isinstance(word, str) and word:
             groups.setdefault(word, []).append(name)
     return groups
+
+
+def is_expression(action: Action, name: str) -> bool:
+    """Tell whether a field's text is left to the action to evaluate."""
+    info = action.Fields.model_fields.get(name)
+    extra = info.json_schema_extra if info is not None else None
+    return bool(isinstance(extra, dict) and extra.get("expression"))
+
+
+def _with_expressions_bare(action: Action, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields with braces taken off where the text is not a template of the recipe."""
+    return {
+        name: _BRACES.sub(r"\1", value) if isinstance(value, str) and is_expression(action, name) else value
+        for name, value in fields.items()
+    }
 
 
 def policy_for(action: Action, missing: Mapping[str, Policy], path: tuple[str | int, ...]) -> Policy:

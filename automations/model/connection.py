@@ -54,6 +54,34 @@ class Directory(SQLModel, table=True):
     fetched_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
 
 
+class Identity(SQLModel, table=True):
+    """Which remote record a value stands for: `person`, `email`, `ana@example.com` → `771`."""
+
+    __tablename__ = "identity"
+
+    connection_id: int = Field(
+        sa_column=Column(Integer, ForeignKey("connection.id", ondelete="CASCADE"), primary_key=True)
+    )
+    entity: str = Field(sa_column=Column(Text, primary_key=True))
+    field: str = Field(sa_column=Column(Text, primary_key=True))
+    value: str = Field(sa_column=Column(Text, primary_key=True))
+    remote_id: str = Field(sa_column=Column(Text, nullable=False))
+    seen_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
+
+
+class Exclusive(SQLModel, table=True):
+    """Somebody works on `key` of an account alone, until the time or until they let go."""
+
+    __tablename__ = "exclusive"
+
+    connection_id: int = Field(
+        sa_column=Column(Integer, ForeignKey("connection.id", ondelete="CASCADE"), primary_key=True)
+    )
+    key: str = Field(sa_column=Column(Text, primary_key=True))
+    holder: str = Field(sa_column=Column(Text, nullable=False))
+    until: datetime = Field(sa_column=Column(UtcTime, nullable=False))
+
+
 class Subscription(SQLModel, table=True):
     """A webhook that we asked a remote product for.
 

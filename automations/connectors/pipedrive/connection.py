@@ -74,6 +74,9 @@ class PipedriveConnection(ConnectionKind):
 
     # related records
 
+    def fetch_list(self, name: str, client: PipedriveClient) -> Any | None:
+        return client.lists.fetch(name)
+
     def needs(self, entity: str, paths: Iterable[tuple[str, ...]]) -> frozenset[str]:
         return related.needs(entity, paths)
 

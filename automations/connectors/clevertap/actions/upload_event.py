@@ -22,7 +22,9 @@ class UploadEvent(UploadAction):
     was changed is shown with the delivery and is `steps.<name>.mended`.
 
     Source: CleverTap REST API, "Upload Events" (POST /1/upload), read 2026-11-22.
-    CleverTap stores an event that is sent twice twice, so a doubtful one waits for a person.
+    Repeatable: not strictly; CleverTap stores an event that is sent twice twice. After a doubtful outcome (a
+    time-out, a crash while it was on its way) an event is sent again all the same: a missing one cannot be seen,
+    a doubled one can. `Charged` is money and waits for a person.
     """
 
     key = "clevertap.upload_event"
@@ -71,6 +73,9 @@ class UploadEvent(UploadAction):
             suggest="{{ event.occurred_at }}",
         )
         properties: dict[str, Any] = field("Properties", "Name and value of each.", default={})
+
+    def repeatable_for(self, fields: Fields) -> bool:
+        return fields.event_name != "Charged"
 
     def record(self, fields: Fields) -> UploadRecord:
         return event_record(

@@ -73,6 +73,7 @@ class Request(Action):
             "An expression over `reply`, such as `reply.json.ok`; it has `status`, `headers`, `json` and `text`.",
             default=None,
             advanced=True,
+            expression=True,
         )
         idempotency_key: bool = field(
             "Send Idempotency-Key", "Turn off for a service that objects to it.", default=True, advanced=True

@@ -1,6 +1,6 @@
 """Filters that read and write dates and times.
 
-They take ISO text, what Pipedrive and Segment write, and Unix time in seconds or milliseconds; they give ISO
+They take ISO text, and Unix time in seconds or milliseconds; they give ISO
 text again, because a template holds plain JSON only. A time without a zone is UTC unless a zone is given.
 """
 

@@ -98,6 +98,26 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "exclusive",
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("holder", sa.Text(), nullable=False),
+        sa.Column("until", columns.UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(["connection_id"], ["connection.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("connection_id", "key"),
+    )
+    op.create_table(
+        "identity",
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.Text(), nullable=False),
+        sa.Column("field", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("remote_id", sa.Text(), nullable=False),
+        sa.Column("seen_at", columns.UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(["connection_id"], ["connection.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("connection_id", "entity", "field", "value"),
+    )
+    op.create_table(
         "recipe",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -323,6 +343,8 @@ def downgrade() -> None:
         batch_op.drop_index("ix_recipe_wanting")
 
     op.drop_table("recipe")
+    op.drop_table("identity")
+    op.drop_table("exclusive")
     with op.batch_alter_table("event", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_event_undecided",

@@ -1,0 +1,184 @@
+"""What is remembered of one account between calls, and how work on one thing in it is kept apart."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import delete
+from sqlmodel import col, select
+
+from automations.clock import Clock
+from automations.engine.contracts import DirectoryLike
+from automations.errors import UnavailableError
+from automations.model.columns import micros
+from automations.model.connection import Directory, Identity
+from automations.model.database import Database
+
+HELD_AT_MOST = timedelta(seconds=120)
+WAITED_AT_MOST_S = 10.0
+ASK_EVERY_S = 0.05
+VALUE_MAX = 500
+
+_TAKE = """
+INSERT INTO exclusive (connection_id, key, holder, until) VALUES (?, ?, ?, ?)
+ON CONFLICT (connection_id, key) DO UPDATE SET holder=excluded.holder, until=excluded.until
+WHERE exclusive.until < ?
+RETURNING holder
+"""
+
+
+class StoredMemory(DirectoryLike):
+    """Lists are read once and written through; identities and holds live in the database, shared by all workers."""
+
+    def __init__(self, database: Database, clock: Clock, connection_id: int) -> None:
+        self._database = database
+        self._clock = clock
+        self._connection_id = connection_id
+        self._lists: dict[str, Any] | None = None
+        self._lock = threading.Lock()
+        self._here: dict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    # -- lists
+
+    def get(self, name: str) -> Any | None:
+        return self._loaded().get(name)
+
+    def put(self, name: str, entries: Any) -> None:
+        with self._database.write() as session:
+            session.merge(
+                Directory(
+                    connection_id=self._connection_id,
+                    name=name,
+                    entries=entries,
+                    fetched_at=self._clock.now(),
+                )
+            )
+        with self._lock:
+            if self._lists is not None:
+                self._lists[name] = entries
+
+    def reload(self) -> None:
+        """Read the lists again at the next `get`, where another process may have written them."""
+        with self._lock:
+            self._lists = None
+
+    def _loaded(self) -> dict[str, Any]:
+        with self._lock:
+            if self._lists is None:
+                with self._database.read() as session:
+                    rows = session.exec(
+                        select(Directory).where(col(Directory.connection_id) == self._connection_id)
+                    )
+                    self._lists = {row.name: row.entries for row in rows}
+            return self._lists
+
+    # -- identities
+
+    def known(self, entity: str, field: str, value: str) -> str | None:
+        with self._database.read() as session:
+            row = session.get(Identity, (self._connection_id, entity, field, value[:VALUE_MAX]))
+            return row.remote_id if row is not None else None
+
+    def remember(self, entity: str, field: str, value: str, remote_id: str) -> None:
+        with self._database.write() as session:
+            session.merge(
+                Identity(
+                    connection_id=self._connection_id,
+                    entity=entity,
+                    field=field,
+                    value=value[:VALUE_MAX],
+                    remote_id=remote_id,
+                    seen_at=self._clock.now(),
+                )
+            )
+
+    def forget(self, entity: str, field: str, value: str) -> None:
+        with self._database.write() as session:
+            session.execute(
+                delete(Identity).where(
+                    col(Identity.connection_id) == self._connection_id,
+                    col(Identity.entity) == entity,
+                    col(Identity.field) == field,
+                    col(Identity.value) == value[:VALUE_MAX],
+                )
+            )
+
+    # -- one at a time
+
+    @contextmanager
+    def alone(self, key: str) -> Iterator[None]:
+        here = self._here[key]
+        if not here.acquire(timeout=WAITED_AT_MOST_S):
+            raise _busy(key)
+        try:
+            holder = secrets.token_hex(8)
+            self._take(key, holder)
+            try:
+                yield
+            finally:
+                self._give_back(key, holder)
+        finally:
+            here.release()
+
+    def _take(self, key: str, holder: str) -> None:
+        deadline_s = time.monotonic() + WAITED_AT_MOST_S
+        while not self._taken(key, holder):
+            if time.monotonic() > deadline_s:
+                raise _busy(key)
+            time.sleep(ASK_EVERY_S)
+
+    def _taken(self, key: str, holder: str) -> bool:
+        now = self._clock.now()
+        parameters = (self._connection_id, key[:VALUE_MAX], holder, micros(now + HELD_AT_MOST), micros(now))
+        with self._database.connect_for_write() as connection:
+            row = connection.exec_driver_sql(self._database.sql(_TAKE), parameters).first()
+        return row is not None
+
+    def _give_back(self, key: str, holder: str) -> None:
+        with self._database.connect_for_write() as connection:
+            connection.exec_driver_sql(
+                self._database.sql("DELETE FROM exclusive WHERE connection_id=? AND key=? AND holder=?"),
+                (self._connection_id, key[:VALUE_MAX], holder),
+            )
+
+
+def _busy(key: str) -> UnavailableError:
+    what = key.split(":", 1)[0]
+    return UnavailableError(
+        f"Another delivery is working on the same {what} just now. This one is tried again.",
+        retry_after_s=2.0,
+    )
+
+
+class ReadOnlyMemory(DirectoryLike):
+    """For test-runs: what is remembered may be read; what the test learns lasts as long as the test."""
+
+    def __init__(self, inner: DirectoryLike) -> None:
+        self._inner = inner
+        self._lists: dict[str, Any] = {}
+
+    def get(self, name: str) -> Any | None:
+        return self._lists[name] if name in self._lists else self._inner.get(name)
+
+    def put(self, name: str, entries: Any) -> None:
+        self._lists[name] = entries
+
+    def known(self, entity: str, field: str, value: str) -> str | None:
+        return self._inner.known(entity, field, value)
+
+    def remember(self, entity: str, field: str, value: str, remote_id: str) -> None:
+        """A test makes nothing that could be found again."""
+
+    def forget(self, entity: str, field: str, value: str) -> None:
+        """What is remembered stays for real runs."""
+
+    @contextmanager
+    def alone(self, key: str) -> Iterator[None]:
+        yield

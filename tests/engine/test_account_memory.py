@@ -1,0 +1,86 @@
+"""What is remembered of an account, and one at a time over all workers."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from tests.engine.conftest import ToyHouse
+
+from automations.engine import account_memory
+from automations.engine.account_memory import ReadOnlyMemory, StoredMemory
+from automations.errors import UnavailableError
+
+
+def memory(house: ToyHouse) -> StoredMemory:
+    """A memory of its own, as another process has."""
+    assert house.connection.id is not None
+    return StoredMemory(house.assembly.database, house.clock, house.connection.id)
+
+
+def test_what_one_process_writes_another_reads(house: ToyHouse) -> None:
+    one, other = memory(house), memory(house)
+    assert other.get("stages") is None
+    one.put("stages", [{"id": 1, "name": "Lead in"}])
+    assert other.get("stages") is None
+    other.reload()
+    assert other.get("stages") == [{"id": 1, "name": "Lead in"}]
+    one.remember("person", "email", "ana@example.com", "771")
+    assert other.known("person", "email", "ana@example.com") == "771"
+    other.forget("person", "email", "ana@example.com")
+    assert one.known("person", "email", "ana@example.com") is None
+
+
+def test_one_key_is_held_by_one_at_a_time(house: ToyHouse) -> None:
+    inside, most, lock = 0, 0, threading.Lock()
+
+    def work() -> None:
+        nonlocal inside, most
+        mine = memory(house)
+        for _ in range(5):
+            with mine.alone("person:email:ana@example.com"):
+                with lock:
+                    inside += 1
+                    most = max(most, inside)
+                with lock:
+                    inside -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 1
+
+
+def test_a_key_that_is_held_too_long_is_an_error_that_is_tried_again(
+    house: ToyHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account_memory, "WAITED_AT_MOST_S", 0.1)
+    with memory(house).alone("deal:1"):
+        with pytest.raises(UnavailableError, match="same deal"), memory(house).alone("deal:1"):
+            pass
+        with memory(house).alone("deal:2"):
+            pass
+
+
+def test_a_dead_holder_is_passed_over_after_its_time(house: ToyHouse) -> None:
+    dead = memory(house)
+    assert dead._taken("deal:1", "somebody who died")
+    assert not dead._taken("deal:1", "me")
+    house.clock.advance(seconds=121)
+    assert dead._taken("deal:1", "me")
+
+
+def test_a_test_run_remembers_nothing(house: ToyHouse) -> None:
+    real = memory(house)
+    real.put("users", [1])
+    real.remember("person", "email", "a", "1")
+    test = ReadOnlyMemory(real)
+    test.put("users", [2])
+    test.forget("person", "email", "a")
+    test.remember("person", "email", "b", "2")
+    assert test.get("users") == [2]
+    assert real.get("users") == [1]
+    assert real.known("person", "email", "a") == "1"
+    assert real.known("person", "email", "b") is None
