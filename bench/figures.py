@@ -1,0 +1,65 @@
+"""What a run found: one figure a line, beside its limit and what it must reach."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured value, the median of its rounds.
+
+    key: its column in the ledger. beside: what the limit is. ratio: ours to the limit, where that says something.
+    at_least, at_most: what `value` must reach. ratio_at_least: what `ratio` must reach.
+    """
+
+    key: str
+    title: str
+    unit: str
+    rounds: Sequence[float]
+    limit: float | None = None
+    beside: str = ""
+    at_least: float | None = None
+    at_most: float | None = None
+    ratio_at_least: float | None = None
+    note: str = ""
+    value: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", statistics.median(self.rounds))
+
+    @property
+    def ratio(self) -> float | None:
+        return self.value / self.limit if self.limit else None
+
+    @property
+    def to_reach(self) -> str:
+        parts = []
+        if self.at_least is not None:
+            parts.append(f"≥ {number(self.at_least)}")
+        if self.at_most is not None:
+            parts.append(f"≤ {number(self.at_most)}")
+        if self.ratio_at_least is not None:
+            parts.append(f"ratio ≥ {self.ratio_at_least:g}")
+        return ", ".join(parts)
+
+    @property
+    def is_reached(self) -> bool | None:
+        """Whether everything that was to be reached is; None where nothing was."""
+        checks = []
+        if self.at_least is not None:
+            checks.append(self.value >= self.at_least)
+        if self.at_most is not None:
+            checks.append(self.value <= self.at_most)
+        if self.ratio_at_least is not None:
+            checks.append((self.ratio or 0.0) >= self.ratio_at_least)
+        return all(checks) if checks else None
+
+
+def number(value: float) -> str:
+    """Return three figures that count, whole ones from 100 on, with a comma for thousands."""
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"

@@ -1,0 +1,120 @@
+"""What the app takes while it runs: memory, processor time at rest, the disk's commit, one test-run, a backlog."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from automations.cli.recipe_files import occurrence_of
+from bench.delivery import send
+from bench.figures import Figure
+from bench.installation import BATCHED, SINGLE, gallery_recipe
+from bench.limits import commit_ms
+from bench.processes import cpu_s, memory_mb
+from bench.setting import Setting
+
+_SETTLED_S = 3.0
+_BACKLOGS = (2_000, 4_000, 8_000)
+
+
+def measure_memory(setting: Setting) -> list[Figure]:
+    """Memory and processor time of the same `serve`: at rest, under load twice, and after."""
+    idle_s = 3.0 if setting.quick else 10.0
+    count = setting.scaled(5_000)
+    peaks = []
+    with setting.installation.serve() as (process, port):
+        time.sleep(_SETTLED_S)
+        used_s = cpu_s(process)
+        time.sleep(idle_s)
+        at_rest = (cpu_s(process) - used_s) / idle_s * 100
+        idle = memory_mb(process)
+        for _ in range(2):
+            setting.sink.seen(reset=True)
+            with _peak_of(process) as peak:
+                send(setting, BATCHED, port, count)
+                setting.sink.wait_for(count, 60)
+            peaks.append(peak[0])
+        time.sleep(1.0)
+        after = memory_mb(process)
+    commit = commit_ms(setting.installation.folder)
+    return [
+        Figure("memory_idle_mb", "memory of `serve`, all processes, at rest", "MB", [idle], at_most=250),
+        Figure("memory_load_mb", f"at its highest while {count:,} webhooks pass", "MB", [peaks[0]], at_most=250),
+        Figure("memory_again_mb", "the same a second time", "MB", [peaks[1]], peaks[0], "the first time",
+               at_most=250),
+        Figure("memory_after_mb", "after it", "MB", [after], at_most=250),
+        Figure("idle_cpu_percent", f"processor time at rest, over {idle_s:g} s", "%", [at_rest], at_most=1,
+               note="of one core, all processes"),
+        Figure("commit_ms", "one synced commit of this disk", "ms", [commit], note="a limit of its own"),
+    ]  # fmt: skip
+
+
+def measure_backlog(setting: Setting) -> list[Figure]:
+    """Work that waits is drained by one worker; four times as much must not take longer for each."""
+    return [*_backlog(setting, BATCHED, "batchable"), *_backlog(setting, SINGLE, "one call each")]
+
+
+def _backlog(setting: Setting, way: str, words: str) -> list[Figure]:
+    figures: list[Figure] = []
+    first_rate = first_memory = None
+    for size in _BACKLOGS:
+        count = setting.scaled(size)
+        setting.installation.fill(way, count, count // 2)
+        setting.sink.seen(reset=True)
+        with setting.installation.worker() as process, _peak_of(process) as peak:
+            seen = setting.sink.wait_for(count, 60)
+        rate = seen.records / (seen.last_s - seen.first_s)
+        key = f"backlog_{way}_{size // 1000}k"
+        figures.append(
+            Figure(f"{key}_per_s", f"{count:,} waiting, {words}, drained", "/s", [rate], first_rate,
+                   f"{setting.scaled(_BACKLOGS[0]):,} waiting" if first_rate else "")
+        )  # fmt: skip
+        figures.append(
+            Figure(f"{key}_mb", "the worker's memory meanwhile", "MB", [peak[0]], first_memory,
+                   f"{setting.scaled(_BACKLOGS[0]):,} waiting" if first_memory else "")
+        )  # fmt: skip
+        first_rate, first_memory = first_rate or rate, first_memory or peak[0]
+    return figures
+
+
+def measure_test_run(setting: Setting) -> list[Figure]:
+    with setting.installation.opened() as assembly:
+        recipe = assembly.recipes.compile(gallery_recipe())
+        occurrence = occurrence_of(recipe, recipe.definition.samples[0])
+        times = []
+        for _ in range(setting.scaled(50)):
+            start_s = time.perf_counter()
+            answer = assembly.test_runs.run(recipe, occurrence)
+            times.append((time.perf_counter() - start_s) * 1000)
+            assert answer["outcome"] == "ok", answer
+    return [Figure("test_run_ms", "test-run of a gallery recipe, offline", "ms", times, at_most=50)]
+
+
+@contextmanager
+def _peak_of(process: subprocess.Popen[bytes]) -> Iterator[list[float]]:
+    """Give a list whose one entry becomes the highest memory seen while the block runs, in MB."""
+    peak = [0.0]
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.is_set():
+            peak[0] = max(peak[0], memory_mb(process))
+            over.wait(0.25)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        over.set()
+        watcher.join()
+
+
+MEASURES: dict[str, Callable[[Setting], list[Figure]]] = {
+    "memory": measure_memory,
+    "backlog": measure_backlog,
+    "test-run": measure_test_run,
+}
