@@ -237,8 +237,7 @@ class Ledger:
         )  # fmt: skip
         with self._database.connect_for_write() as connection:
             rows = connection.exec_driver_sql(self._sql(sql), parameters).all()
-        claims = [Claim(*numbers, memory=orjson.loads(memory) if memory else {}) for *numbers, memory in rows]
-        return sorted(claims, key=lambda claim: claim.run_id)
+        return sorted((_claim_of(row) for row in rows), key=lambda claim: claim.run_id)
 
     def due(self, connection_id: int) -> bool:
         """Tell whether anything of this connection can be claimed now."""
@@ -379,6 +378,11 @@ class Ledger:
         """The oldest run that is left in each lane may now be claimed."""
         if lanes:
             connection.exec_driver_sql(self._sql(_PROMOTE), [(now, lane) for lane in lanes])
+
+
+def _claim_of(row: Any) -> Claim:
+    *numbers, memory = row
+    return Claim(*numbers, orjson.loads(memory) if memory else {})
 
 
 def _opening_row(o: Opening, now: int) -> tuple[Any, ...]:
