@@ -10,7 +10,7 @@ from flask import Flask
 
 from automations import __version__
 from automations.resources import static_folder, templates_folder
-from automations.web import auth, errors, health, home, presenting, security
+from automations.web import auth, errors, health, home, presenting, reference, security
 from automations.web.health import ALIVE, READY, HealthGate
 from automations.web.intake import PREFIX, IntakeGate
 from automations.web.navigation import navigation
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-PAGES = (home.blueprint, health.blueprint)
+PAGES = (home.blueprint, health.blueprint, reference.blueprint)
 
 
 def create_app(assembly: Services) -> Flask:
