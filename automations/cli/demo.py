@@ -119,9 +119,9 @@ def _sandbox(settings: Settings, pipedrive_port: int, clevertap_port: int) -> It
         sys.executable, "-m", "automations.sandbox",
         "--port", str(pipedrive_port), "--clevertap-port", str(clevertap_port),
         "--api-token", ACCOUNT["api_token"], "--account-id", ACCOUNT["account_id"],
-        "--passcode", ACCOUNT["passcode"], "--state-file", str(settings.instance / "sandbox.json"),
+        "--passcode", ACCOUNT["passcode"], "--state-file", str(settings.instance / "sandbox.json"), "--end-with-parent",
     ]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stdin=subprocess.PIPE)  # noqa: S603 - our own program
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - our own program
     try:
         _wait_for(f"http://127.0.0.1:{clevertap_port}/", 20.0)
         yield
@@ -131,8 +131,6 @@ def _sandbox(settings: Settings, pipedrive_port: int, clevertap_port: int) -> It
             process.wait(timeout=5)
         process.kill()
         process.wait()
-        if process.stdin is not None:
-            process.stdin.close()
 
 
 def _require_free(host: str, port: int) -> None:

@@ -381,8 +381,9 @@ class Ledger:
 
 
 def _claim_of(row: Any) -> Claim:
-    *numbers, memory = row
-    return Claim(*numbers, orjson.loads(memory) if memory else {})
+    run_id, recipe_id, version_id, event_id, counter, claims, step_index, connection_id, replay, memory = row
+    kept = orjson.loads(memory) if memory else {}
+    return Claim(run_id, recipe_id, version_id, event_id, counter, claims, step_index, connection_id, replay, kept)
 
 
 def _opening_row(o: Opening, now: int) -> tuple[Any, ...]:

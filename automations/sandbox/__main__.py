@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -24,11 +25,20 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--account-id", default="SANDBOX-ACCOUNT", help="CleverTap's account id")
     parser.add_argument("--passcode", default="sandbox-passcode", help="CleverTap's passcode")
     parser.add_argument("--company-domain", default="sandbox", help="Pipedrive company domain to report")
+    parser.add_argument("--end-with-parent", action="store_true", help="stop when whoever started it is gone")
     parser.add_argument("--empty", action="store_true", help="leave out the made-up company")
     parser.add_argument(
         "--state-file", type=Path, help="keep everything in this file (and FILE.clevertap) over restarts"
     )
     return parser.parse_args(words)
+
+
+def _watch_parent(stopped: threading.Event) -> None:
+    """A parent that was killed cannot tell its children; they notice that they have another one."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        stopped.wait(0.5)
+    stopped.set()
 
 
 def main(words: list[str] | None = None) -> int:
@@ -45,6 +55,8 @@ def main(words: list[str] | None = None) -> int:
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
+    if options.end_with_parent:
+        threading.Thread(target=_watch_parent, args=(stopped,), daemon=True, name="parent").start()
     try:
         pd_server = pd.serve(options.port, options.host)
         with pd_server, ct.serve(options.clevertap_port, options.host) as ct_server:
