@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from sqlmodel import col, select
 from automations.clock import Clock, SystemClock
 from automations.connectors.http import Door, NetworkPolicy, SessionPool
 from automations.connectors.http import DoorMode as HttpDoorMode
+from automations.engine.chores import Chore, Chores
 from automations.engine.connections import Connections
 from automations.engine.contracts import DoorLike, DoorMode
 from automations.engine.history import History
@@ -143,6 +145,15 @@ class Assembly:
     @cached_property
     def manual(self) -> ManualWork:
         return ManualWork(self.database, self.clock, self.wake_ups.ring)
+
+    @cached_property
+    def chores(self) -> Chores:
+        """What is done from time to time; add yours here."""
+        return Chores(
+            self.database,
+            self.clock,
+            [Chore("webhooks", timedelta(minutes=15), lambda: self.subscriptions.mend())],
+        )
 
     def runner(self, owner: str) -> Runner:
         return Runner(self.database, self.registry, self.connections, self.clock, owner=owner)

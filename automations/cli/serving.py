@@ -60,6 +60,7 @@ def run_worker(settings: Settings, slot: int) -> None:
         runner = assembly.runner(place + secrets.token_hex(4))
         # The lock is ours, so whoever worked in this slot before is dead, and its leases with it.
         taken_back = runner.ledger.recover(place)
+        assembly.wake_ups.remind(assembly.chores.run_due)
         assembly.wake_ups.start(f"worker-{slot}", runner.nudge)
         _log.info("worker.started", slot=slot, taken_back=taken_back)
         recovering = threading.Thread(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from huey import Huey, SqliteHuey
+from huey import Huey, SqliteHuey, crontab
 from huey.storage import SqliteStorage
 
 WAKE_TASK = "work"
@@ -113,10 +113,18 @@ class WakeUps:
         self._on_wake = on_wake
         self._bell.listen(name)
         self._consumer = self._huey.create_consumer(
-            workers=1, periodic=False, scheduler_interval=60, check_worker_health=False
+            workers=1, periodic=True, scheduler_interval=60, check_worker_health=False
         )
         self._consumer._set_signal_handlers = lambda: None
         self._consumer.start()
+
+    def remind(self, on_remind: Callable[[], None]) -> None:
+        """Call `on_remind` every minute from now on, in a thread of its own; call before `start`."""
+
+        def reminded() -> None:
+            threading.Thread(target=on_remind, daemon=True, name="chores").start()
+
+        self._huey.periodic_task(crontab(), name="chores")(reminded)
 
     def stop(self) -> None:
         if self._consumer is not None:

@@ -67,6 +67,18 @@ class Subscriptions:
                 reports.append(self._sync_one(connection))
         return reports
 
+    def mend(self) -> None:
+        """Look after every remote webhook; what cannot be mended now is logged and looked at again."""
+        for report in self.sync():
+            if report.added or report.removed or report.problem:
+                _log.info(
+                    "subscriptions.mended",
+                    connection=report.connection,
+                    added=report.added,
+                    removed=report.removed,
+                    problem=report.problem,
+                )
+
     def _sync_one(self, connection: Connection) -> SyncReport:
         assert connection.id is not None
         kind = self._registry.kinds[connection.kind]
