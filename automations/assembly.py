@@ -152,7 +152,7 @@ class Assembly:
         return Chores(
             self.database,
             self.clock,
-            [Chore("webhooks", timedelta(minutes=15), lambda: self.subscriptions.mend())],
+            [Chore("webhooks", timedelta(minutes=15), self.subscriptions.mend)],
         )
 
     def runner(self, owner: str) -> Runner:
