@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -47,12 +48,26 @@ class Remembered:
 
     def __init__(self) -> None:
         self.lists: dict[str, Any] = {}
+        self.identities: dict[tuple[str, str, str], str] = {}
 
     def get(self, name: str) -> Any | None:
         return self.lists.get(name)
 
     def put(self, name: str, entries: Any) -> None:
         self.lists[name] = entries
+
+    def known(self, entity: str, field: str, value: str) -> str | None:
+        return self.identities.get((entity, field, value))
+
+    def remember(self, entity: str, field: str, value: str, remote_id: str) -> None:
+        self.identities[entity, field, value] = remote_id
+
+    def forget(self, entity: str, field: str, value: str) -> None:
+        self.identities.pop((entity, field, value), None)
+
+    @contextmanager
+    def alone(self, key: str) -> Iterator[None]:
+        yield
 
 
 @dataclass

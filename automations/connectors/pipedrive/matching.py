@@ -2,8 +2,8 @@
 
 The rules, for every entity: a look-up that fails raises and nothing is created after it; Pipedrive's search is
 only a first guess, each hit is fetched and its field compared; zero, one and many have their stated outcome.
-`find_or_create` is the only place that may create after a look-up, so whatever must surround both (one worker
-at a time for a match key, remembered ids) surrounds it.
+`find_or_create` is the only place that may create after a look-up: it holds the match value for one worker at
+a time, and remembers what it made, because the search lags behind.
 
 Source: Pipedrive API v2 "Search persons/organizations/deals" (exact_match ignores case; only some field types
 are indexed), read 2026-11-22.
@@ -250,14 +250,42 @@ def find_or_create(
 
     in_doubt: an earlier attempt may have created it a moment ago.
     """
-    look = find_after_doubt if in_doubt else find
-    found = choose(client, match, look(client, match), if_many)
-    if found.record is not None or mode == "update_only":
-        return found
     if match.field == "id":
+        return _by_id(client, match, mode)
+    # One worker at a time for a match value: two events about somebody new must make one record.
+    with client.directory.alone(f"{match.entity}:{match.field}:{_identity(match)}"):
+        look = find_after_doubt if in_doubt else find
+        found = look(client, match) or _just_made(client, match)
+        if found or mode == "update_only":
+            return choose(client, match, found, if_many)
+        record = create()
+        if record.get("id") is not None:
+            client.directory.remember(match.entity, match.field, _identity(match), str(record["id"]))
+        return Found(record, created=True)
+
+
+def _by_id(client: PipedriveClient, match: Match, mode: Mode) -> Found:
+    found = find(client, match)
+    if not found and mode != "update_only":
         raise account.wrong(
             f"{match.entity} id",
             match.value,
             "the id of a record that is there; Pipedrive gives ids itself, so it cannot be created with this one",
         )
-    return Found(create(), created=True)
+    return Found(found[0] if found else None)
+
+
+def _identity(match: Match) -> str:
+    return str(_key(match.kind, match.value))
+
+
+def _just_made(client: PipedriveClient, match: Match) -> list[JsonObject]:
+    """Return the record that we made for this value a moment ago, which the search may not know yet."""
+    known = client.directory.known(match.entity, match.field, _identity(match))
+    if known is None:
+        return []
+    record = client.by_id(match.entity, whole_number(known) or 0)
+    if record is not None and is_hit(match, record):
+        return [record]
+    client.directory.forget(match.entity, match.field, _identity(match))
+    return []

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from automations.connectors.clevertap.connection import ClevertapConnection
 from automations.connectors.clevertap.records import UploadRecord, event_record
 from automations.connectors.clevertap.uploads import UPLOAD, UploadAction
-from automations.engine.contracts import ActionFields, JsonObject, field
+from automations.engine.contracts import ActionFields, Call, JsonObject, Outcome, field
 
 
 class UploadEvent(UploadAction):
@@ -22,7 +22,7 @@ class UploadEvent(UploadAction):
     was changed is shown with the delivery and is `steps.<name>.mended`.
 
     Source: CleverTap REST API, "Upload Events" (POST /1/upload), read 2026-11-22.
-    Repeatable: not strictly; CleverTap stores an event that is sent twice twice. After a doubtful outcome (a
+    Repeatable: no; CleverTap stores an event that is sent twice twice. After a doubtful outcome (a
     time-out, a crash while it was on its way) an event is sent again all the same: a missing one cannot be seen,
     a doubled one can. `Charged` is money and waits for a person.
     """
@@ -74,8 +74,10 @@ class UploadEvent(UploadAction):
         )
         properties: dict[str, Any] = field("Properties", "Name and value of each.", default={})
 
-    def repeatable_for(self, fields: Fields) -> bool:
-        return fields.event_name != "Charged"
+    def settle(self, fields: Fields, client: Any, call: Call) -> Outcome | None:
+        if fields.event_name == "Charged":
+            return super().settle(fields, client, call)
+        return None
 
     def record(self, fields: Fields) -> UploadRecord:
         return event_record(
