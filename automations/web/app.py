@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
 from automations import __version__
 from automations.resources import static_folder, templates_folder
-from automations.web import auth, errors, health, home, presenting, reference, security
+from automations.web import (
+    auth,
+    connections,
+    errors,
+    events,
+    health,
+    home,
+    installation,
+    presenting,
+    recipes,
+    reference,
+    runs,
+    security,
+)
 from automations.web.health import ALIVE, READY, HealthGate
 from automations.web.intake import PREFIX, IntakeGate
-from automations.web.navigation import navigation
+from automations.web.navigation import navigation, refused_lately
 from automations.web.services import Services, provide
 from automations.web.session_key import session_key
 
@@ -22,7 +33,9 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-PAGES = (home.blueprint, health.blueprint, reference.blueprint)
+PAGES = tuple(
+    page.blueprint for page in (home, recipes, runs, events, connections, reference, installation, health)
+)
 
 
 def create_app(assembly: Services) -> Flask:
@@ -42,11 +55,9 @@ def create_app(assembly: Services) -> Flask:
     auth.install(app)
     errors.install(app)
     presenting.install(app)
-    app.jinja_env.globals.update(navigation=navigation, version=__version__)
+    app.jinja_env.globals.update(navigation=navigation, refused_lately=refused_lately, version=__version__)
     for blueprint in PAGES:
         app.register_blueprint(blueprint)
-    if find_spec("automations.web.recipes"):
-        app.register_blueprint(import_module("automations.web.recipes").blueprint)
     _open_static_files(app)
     _put_in_front(app, assembly)
     return app

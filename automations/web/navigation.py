@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from flask import request
 
@@ -31,12 +32,15 @@ def navigation() -> list[Place]:
     on_runs = _within(at, "/runs")
     return [
         Place("Home", "/", "home", at == "/"),
-        Place("Recipes", "/recipes", "recipes", _within(at, "/recipes")),
+        Place(
+            "Recipes", "/recipes", "recipes", _within(at, "/recipes") and not _within(at, "/recipes/gallery")
+        ),
         Place("Runs", "/runs", "runs", (on_runs and not on_parked) or _within(at, "/events")),
         Place("Parked", "/runs?status=parked", "parked", on_runs and on_parked, parked, "parked"),
         Place(
             "Connections", "/connections", "connections", _within(at, "/connections"), connections, "to mend"
         ),
+        Place("Gallery", "/recipes/gallery", "gallery", _within(at, "/recipes/gallery")),
         Place("Settings", "/settings", "settings", _within(at, "/settings")),
     ]
 
@@ -44,6 +48,12 @@ def navigation() -> list[Place]:
 def wants_person(row: Connection) -> bool:
     """Tell whether a connection does not work until somebody does something."""
     return row.state == ConnectionState.PAUSED
+
+
+def refused_lately(row: Connection) -> bool:
+    """Tell whether somebody called the inbound address with wrong credentials within the last day."""
+    at = row.refused_hook_at
+    return at is not None and services().clock.now() - at < timedelta(days=1)
 
 
 def _within(path: str, place: str) -> bool:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from flask import Flask
 
+from automations.model.connection import Connection
 from automations.model.states import DeliveryStatus, RunStatus
 from automations.web.services import services
 
@@ -20,18 +23,21 @@ _INVISIBLE: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
 
-#: status -> (mark, word, sentence)
-STATES: Final[Mapping[str, tuple[str, str, str]]] = {
-    RunStatus.QUEUED: ("queued", "queued", "It waits for its turn."),
-    RunStatus.RUNNING: ("running", "running", "It is being worked on."),
-    RunStatus.WAITING: ("waiting", "waiting", "It goes on by itself later."),
-    RunStatus.SUCCEEDED: ("ok", "succeeded", "Every step ended well."),
-    RunStatus.FILTERED: ("filtered", "filtered", "The conditions said no."),
-    RunStatus.PARKED: ("parked", "parked", "It needs a person."),
-    RunStatus.CANCELLED: ("cancelled", "cancelled", "A person ended it."),
-    DeliveryStatus.PENDING: ("queued", "pending", "Nothing has left yet."),
-    DeliveryStatus.SENDING: ("running", "sending", "It is on its way."),
-    DeliveryStatus.SKIPPED: ("filtered", "skipped", "There was nothing to do."),
+_MARKS: Final[Mapping[str, str]] = {
+    RunStatus.QUEUED: "queued",
+    RunStatus.RUNNING: "running",
+    RunStatus.WAITING: "waiting",
+    RunStatus.SUCCEEDED: "ok",
+    RunStatus.FILTERED: "filtered",
+    RunStatus.PARKED: "parked",
+    RunStatus.CANCELLED: "cancelled",
+    DeliveryStatus.PENDING: "queued",
+    DeliveryStatus.SENDING: "running",
+    DeliveryStatus.SKIPPED: "filtered",
+}
+#: status -> (mark, sentence)
+STATES: Final[Mapping[str, tuple[str, str]]] = {
+    status: (_MARKS[status], status.sentence) for status in (*DeliveryStatus, *RunStatus)
 }
 
 
@@ -40,7 +46,7 @@ def install(app: Flask) -> None:
     app.jinja_env.filters.update(
         ago=ago, exact=exact, iso=iso, visible=visible, json_text=json_text, plural=plural, duration=duration
     )
-    app.jinja_env.globals.update(STATES=STATES, SHOWN_AT_ONCE=SHOWN_AT_ONCE)
+    app.jinja_env.globals.update(STATES=STATES, SHOWN_AT_ONCE=SHOWN_AT_ONCE, is_sandbox=is_sandbox)
 
 
 def ago(at: datetime | None) -> str:
@@ -87,3 +93,21 @@ def json_text(value: Any) -> str:
     if isinstance(value, str):
         return visible(value)
     return visible(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def size(amount: float) -> str:
+    """Return bytes as `812 B`, `4.1 MB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1_000:
+            return f"{amount:.0f} B" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1_000
+    return f"{amount:.1f} TB"
+
+
+def is_sandbox(row: Connection) -> bool:
+    """Tell whether a connection talks to this machine only, so that nothing in it is real."""
+    host = urlsplit(str(row.settings.get("base_url", ""))).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
