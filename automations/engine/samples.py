@@ -19,7 +19,7 @@ from automations.engine.contracts import InboundRequest, JsonObject, Occurrence,
 from automations.engine.conversion import convert
 from automations.engine.registry import Registry, nearest
 from automations.engine.strict_json import loads
-from automations.errors import InputError, NotFoundError, RecipeError
+from automations.errors import AutomationError, InputError, NotFoundError, RecipeError
 from automations.model.connection import Connection
 from automations.model.database import Database
 from automations.model.history import Event
@@ -30,6 +30,7 @@ BUILT_IN = "built_in"
 CAPTURED_SHOWN = 10
 LOOKED_THROUGH = 200
 KEPT_PER_TRIGGER = 50
+LOOKED_UP_KEPT = 200
 PASTE_MAX_BYTES = 262_144
 
 
@@ -51,6 +52,7 @@ class Samples:
         self._registry = registry
         self._connections = connections
         self._clock = clock
+        self._looked_up: dict[int, JsonObject] = {}
 
     def choices(self, trigger_key: str, connection_id: int | None) -> list[SampleChoice]:
         """Return what can be previewed with, the most real first: captured, pulled and pasted, built in."""
@@ -78,8 +80,30 @@ class Samples:
             elif kind == "event":
                 event = session.get(Event, int(number))
                 if event is not None:
-                    return self._read(event)
+                    return self._completed(event, trigger)
         raise NotFoundError(f"The sample {ref!r} is gone. Choose another.")
+
+    def _completed(self, event: Event, trigger: Trigger) -> Occurrence:
+        """Return a captured event with its related records, looked up once and remembered for a while.
+
+        Where they cannot be had, the event is shown as it came.
+        """
+        occurrence = self._read(event)
+        kind = trigger.connection.kind
+        needs = self._registry.kinds[kind].needs(trigger.entity, _all_related(trigger))
+        if not needs:
+            return occurrence
+        assert event.id is not None
+        if event.id not in self._looked_up:
+            if len(self._looked_up) >= LOOKED_UP_KEPT:
+                self._looked_up.clear()
+            try:
+                client = self._connections.client(event.connection_id)
+                (related,) = self._registry.kinds[kind].load_related([occurrence], needs, client)
+            except (AutomationError, ValueError):
+                related = {}
+            self._looked_up[event.id] = related
+        return _with_related(occurrence, self._looked_up[event.id])
 
     def event(self, event_id: int) -> Occurrence:
         """Return a stored event as a sample. Raises NotFoundError."""
