@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -75,20 +76,26 @@ def occurrence_of(recipe: CompiledRecipe, sample: SamplePart) -> Occurrence:
     from automations.engine.contracts import Occurrence
 
     trigger = recipe.trigger
-    needed = {need.split(".")[0] for need in recipe.needs}
-    within = {key: value for key, value in sample.record.items() if key in needed}
-    record: dict[str, Any] = {key: value for key, value in sample.record.items() if key not in within}
-    return Occurrence(
+    occurrence = Occurrence(
         topic=trigger.topics[0],
         entity=trigger.entity,
-        record=record,
+        record=sample.record,
         previous=sample.previous if sample.previous is not None else trigger.sample.previous,
-        record_key=f"{trigger.entity}:{record.get('id', '')}",
+        record_key=f"{trigger.entity}:{sample.record.get('id', '')}",
         label=sample.name,
-        occurred_at=str(record.get("update_time") or trigger.sample.occurred_at),
-        related={**within, **sample.related},
+        occurred_at=str(sample.record.get("update_time") or trigger.sample.occurred_at),
+        related=sample.related,
         facts=trigger.sample.facts,
     )
+    return _with_related_apart(recipe, occurrence)
+
+
+def _with_related_apart(recipe: CompiledRecipe, occurrence: Occurrence) -> Occurrence:
+    """Return the occurrence with what stands inside its record, and would be looked up, where looked-up things are."""
+    needed = {need.split(".")[0] for need in recipe.needs}
+    within = {key: value for key, value in occurrence.record.items() if key in needed}
+    record = {key: value for key, value in occurrence.record.items() if key not in within}
+    return replace(occurrence, record=record, related={**within, **occurrence.related})
 
 
 def sample_called(assembly: Assembly, recipe: CompiledRecipe, name: str) -> Occurrence:
@@ -100,7 +107,7 @@ def sample_called(assembly: Assembly, recipe: CompiledRecipe, name: str) -> Occu
         return assembly.samples.event(int(name))
     path = Path(name)
     if path.is_file():
-        return assembly.samples.parse(recipe.trigger.key, read_text(path))
+        return _with_related_apart(recipe, assembly.samples.parse(recipe.trigger.key, read_text(path)))
     if path.suffix.lower() in _SUFFIXES:
         raise click.BadParameter(f"There is no file {name!r}.", param_hint="--sample")
     return own_sample(recipe, name)

@@ -1,0 +1,46 @@
+"""`automations subscription …`."""
+
+from __future__ import annotations
+
+import json
+
+from automations.resources import gallery_folder
+from automations.sandbox import PipedriveSandbox
+from tests.cli.conftest import Cli
+
+NEW_DEAL = gallery_folder() / "new-deal-to-clevertap-profile.yaml"
+
+
+def test_webhook_that_was_removed_there_is_made_again(connected: Cli, pipedrive: PipedriveSandbox) -> None:
+    connected.ok("recipe", "apply", NEW_DEAL)
+    (kept,) = connected.json("subscription", "list")
+    assert (kept["connection"], kept["topic"]) == ("acme-pipedrive", "deal")
+    pipedrive.hooks.remove(int(kept["remote_id"]))
+    (report,) = connected.json("subscription", "sync")
+    assert (report["added"], report["problem"]) == (["deal"], "")
+    assert len(pipedrive.webhooks) == 1
+    assert "acme-pipedrive" in connected.ok("subscription", "list").stdout
+    assert "deal" in connected.ok("subscription", "sync", "acme-pipedrive").stdout
+
+
+def test_problem_exits_with_1_and_is_named(connected: Cli) -> None:
+    connected.ok("recipe", "apply", NEW_DEAL)
+    connected.ok("connection", "add", "pipedrive", "acme-pipedrive", "--set", "api_token=wrong-token")
+    result = connected("subscription", "sync", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)[0]["problem"]
+    result = connected("subscription", "sync")
+    assert result.exit_code == 1
+    assert "could not be brought in line" in result.stderr
+
+
+def test_unknown_connection_is_named(connected: Cli) -> None:
+    result = connected("subscription", "sync", "acme")
+    assert result.exit_code == 1
+    assert "no connection named 'acme'" in result.stderr
+
+
+def test_without_webhooks_there_is_nothing_to_list(cli: Cli) -> None:
+    assert cli.json("subscription", "list") == []
+    assert cli.json("subscription", "sync") == []
+    assert cli.ok("subscription", "sync").stdout == ""
