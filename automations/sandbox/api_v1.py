@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 from .api_v2 import data, json_object
 from .base import json_reply
 from .errors import Refusal, not_found, refused_v1
-from .query import page_v1
+from .query import page_v1, sorted_v1
 from .render import as_v2, note_v1, user_v1
 from .state import ACTIVITY_TYPES, CURRENCIES, Record
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _RETIRED = "deals, persons, organizations, activities, products, pipelines, stages"
 _MERGES = {"deals": "deal", "persons": "person", "organizations": "organization"}
+_NOTE_SORTS = ("id", "user_id", "deal_id", "person_id", "org_id", "content", "add_time", "update_time")
 _NOTE_FILTERS = ("user_id", "lead_id", "deal_id", "person_id", "org_id")
 
 
@@ -84,7 +85,7 @@ def _add_notes(pd: PipedriveSandbox, views: Blueprint) -> None:
             if all(str(note[key]) == value for key, value in wanted.items())
             and note["update_time"] >= request.args.get("updated_since", "")
         ]
-        rows, more = page_v1(rows, request.args)
+        rows, more = page_v1(sorted_v1(rows, request.args, _NOTE_SORTS), request.args)
         return data([note_v1(pd.account, note) for note in rows], additional_data=more)
 
     @views.post("/notes")

@@ -10,12 +10,19 @@ from . import custom_values
 from .api_v2 import data, json_object
 from .base import json_reply
 from .errors import Refusal, refused_v1
-from .query import page_v1
+from .query import page_v1, sorted_v1
 from .render import lead_v1
 from .state import LEAD_LABELS, Record
 
 if TYPE_CHECKING:
     from .pipedrive import PipedriveSandbox
+
+
+_SORTS = (
+    *("id", "title", "owner_id", "creator_id", "was_seen", "expected_close_date", "next_activity_id"),
+    *("add_time", "update_time"),
+)
+_SOURCES = ("Manually created", "Deal", "Web forms", "Prospector", "Live chat", "Import", "API")
 
 
 def add_to(views: Blueprint, pd: PipedriveSandbox) -> None:
@@ -27,12 +34,21 @@ def add_to(views: Blueprint, pd: PipedriveSandbox) -> None:
 
     @views.get("/leads")
     def list_leads() -> Response:
-        rows = _narrowed(list(pd.account.live("lead")))
-        rows, more = page_v1(rows, request.args)
+        return listed(archived=False)
+
+    @views.get("/leads/archived")
+    def list_archived_leads() -> Response:
+        return listed(archived=True)
+
+    def listed(*, archived: bool) -> Response:
+        rows = [row for row in pd.account.live("lead") if row["is_archived"] is archived]
+        rows, more = page_v1(sorted_v1(_narrowed(rows), request.args, _SORTS), request.args)
         return data([lead_v1(pd.account, lead) for lead in rows], additional_data=more)
 
     @views.post("/leads")
     def create_lead() -> Response:
+        if "is_archived" in json_object():
+            raise Refusal(400, {"success": False, "error": '"is_archived" is not allowed', "error_info": ""})
         lead = pd.writes.create("lead", _nested(pd, json_object()), pd.api_actor)
         return json_reply({"success": True, "data": lead_v1(pd.account, lead)}, 201)
 
@@ -61,6 +77,10 @@ def _add_lists(views: Blueprint, pd: PipedriveSandbox) -> None:
         times = {"add_time": "2026-01-05T09:00:00.000Z", "update_time": "2026-01-05T09:00:00.000Z"}
         return data([{"id": key, "name": name, "color": color, **times} for key, name, color in LEAD_LABELS])
 
+    @views.get("/leadSources")
+    def list_lead_sources() -> Response:
+        return data([{"name": name} for name in _SOURCES])
+
     @views.get("/leadFields")
     def list_lead_fields() -> Response:
         definitions = pd.account.fields.of("lead")
@@ -74,7 +94,7 @@ def _narrowed(rows: list[Record]) -> list[Record]:
         if key in request.args:
             rows = [row for row in rows if str(row[key]) == request.args[key]]
     since = request.args.get("updated_since", "")
-    return [row for row in rows if row["update_time"] >= since and not row["is_archived"]]
+    return [row for row in rows if row["update_time"] >= since]
 
 
 def _nested(pd: PipedriveSandbox, body: dict[str, Any]) -> dict[str, Any]:

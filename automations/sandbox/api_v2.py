@@ -1,4 +1,4 @@
-"""`/api/v2`: records. Persons, organizations, deals, activities, pipelines and stages share these views."""
+"""`/api/v2`: records. Persons, organizations, deals, activities, products, pipelines and stages share these views."""
 
 from __future__ import annotations
 
@@ -80,7 +80,8 @@ def blueprint(pd: PipedriveSandbox) -> Blueprint:
     def create_record(plural: str) -> Response:
         name = _BY_PLURAL[plural].name
         record = pd.writes.create(name, json_object(), pd.api_actor)
-        return data(as_v2(pd.account, name, record))
+        body = {"success": True, "data": as_v2(pd.account, name, record)}
+        return json_reply(body, 201 if name == "product" else 200)
 
     @views.patch(one)
     def update_record(plural: str, record_id: str) -> Response:

@@ -14,7 +14,13 @@ from .search import FIELDS, FILTERS, is_searchable
 if TYPE_CHECKING:
     from .pipedrive import PipedriveSandbox
 
-_ENTITY_OF = {"deals": "deal", "persons": "person", "organizations": "organization", "leads": "lead"}
+_ENTITY_OF = {
+    "deals": "deal",
+    "persons": "person",
+    "organizations": "organization",
+    "leads": "lead",
+    "products": "product",
+}
 _ALL_ITEMS = ("deal", "person", "organization", "product", "lead", "file", "mail_attachment", "project")
 _COMMON = ("term", "fields", "exact_match", "include_fields", "limit", "cursor")
 _INCLUDABLE = ("deal.cc_email", "person.picture", "product.price", "lead.was_seen")
@@ -24,7 +30,7 @@ _STATUSES = ("open", "won", "lost")
 def blueprint(pd: PipedriveSandbox) -> Blueprint:
     views = Blueprint("v2_search", __name__, url_prefix="/api/v2")
 
-    @views.get("/<any(deals, persons, organizations, leads):plural>/search")
+    @views.get("/<any(deals, persons, organizations, leads, products):plural>/search")
     def search_records(plural: str) -> Response:
         entity = _ENTITY_OF[plural]
         query = Query(request.args, (*_COMMON, *FILTERS[entity]))
@@ -44,14 +50,16 @@ def blueprint(pd: PipedriveSandbox) -> Blueprint:
     def search_field() -> Response:
         return _field_hits(pd)
 
-    @views.get("/<any(dealFields, personFields, organizationFields, activityFields):which>")
+    @views.get("/<any(dealFields, personFields, organizationFields, activityFields, productFields):which>")
     def list_fields(which: str) -> Response:
         query = Query(request.args, ("include_fields", "limit", "cursor"))
         with pd.account.lock:
             rows = [definition.as_v2() for definition in pd.account.fields.of(which.removesuffix("Fields"))]
         return page(*counted_page(rows, query.limit(), query.text("cursor")))
 
-    @views.get("/<any(dealFields, personFields, organizationFields, activityFields):which>/<code>")
+    @views.get(
+        "/<any(dealFields, personFields, organizationFields, activityFields, productFields):which>/<code>"
+    )
     def get_field(which: str, code: str) -> Response:
         Query(request.args, ("include_fields",))
         definition = pd.account.fields.get(which.removesuffix("Fields"), code)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from .entities_product import PRODUCT
 from .entities_v1 import LEAD, NOTE, USER
 from .entities_v2 import ACTIVITY, DEAL, ORGANIZATION, PERSON, PIPELINE, STAGE
 from .entity import Entity
 
 BY_NAME: dict[str, Entity] = {
     entity.name: entity
-    for entity in (PERSON, ORGANIZATION, DEAL, ACTIVITY, PIPELINE, STAGE, NOTE, LEAD, USER)
+    for entity in (PERSON, ORGANIZATION, DEAL, ACTIVITY, PIPELINE, STAGE, PRODUCT, NOTE, LEAD, USER)
 }
-V2_ENTITIES = (PERSON, ORGANIZATION, DEAL, ACTIVITY, PIPELINE, STAGE)
+V2_ENTITIES = (PERSON, ORGANIZATION, DEAL, ACTIVITY, PIPELINE, STAGE, PRODUCT)
 
 # Which record a key points to; checked on every write.
 LINKS: dict[str, str] = {

@@ -71,6 +71,15 @@ _BUILT_IN: dict[str, list[tuple[str, str, str]]] = {
         ("add_time", "Organization created", "date"),
         ("update_time", "Update time", "date"),
     ],
+    "product": [
+        ("id", "ID", "int"),
+        ("name", "Name", "varchar"),
+        ("code", "Product code", "varchar"),
+        ("unit", "Unit", "varchar"),
+        ("tax", "Tax", "double"),
+        ("owner_id", "Owner", "user"),
+        ("visible_to", "Visible to", "visible_to"),
+    ],
     "activity": [
         ("id", "ID", "int"),
         ("subject", "Subject", "varchar"),
@@ -192,7 +201,7 @@ class FieldCatalogue:
         code = hashlib.sha1(f"{entity}/{name}/{self._made}".encode(), usedforsecurity=False).hexdigest()
         definition = FieldDefinition(entity, code, name, kind, is_custom=True)
         definition.options = [self._new_option(label, None) for label in options or ()]
-        self._by_entity[entity][code] = definition
+        self._by_entity.setdefault(entity, {})[code] = definition
         return definition
 
     def remove(self, entity: str, code: str) -> None:

@@ -34,6 +34,7 @@ _NOTE_KEYS = (
     "id content user_id deal_id person_id org_id lead_id project_id add_time update_time pinned_to_deal_flag "
     "pinned_to_person_flag pinned_to_organization_flag"
 )
+_PRODUCT_KEYS = "id name code description unit tax category owner_id prices add_time update_time"
 _USER_KEYS = (
     "name email phone default_currency locale lang timezone_name active_flag last_login icon_url created modified "
     "access"
@@ -92,6 +93,11 @@ def _note(row: Record) -> Record:
     return {**_pick(row, _NOTE_KEYS), "active_flag": not row["is_deleted"]}
 
 
+def _product(row: Record) -> Record:
+    shown = _pick(row, _PRODUCT_KEYS)
+    return {**shown, "selectable": row["is_linkable"], "visible_to": str(row["visible_to"])}
+
+
 def _user(row: Record) -> Record:
     return {"id": str(row["id"]), **_pick(row, _USER_KEYS)}
 
@@ -103,6 +109,7 @@ _SHAPES: dict[str, Callable[[Record], Record]] = {
     "activity": _activity,
     "lead": lambda row: _pick(row, _LEAD_KEYS),
     "note": _note,
+    "product": _product,
     "pipeline": _pipeline,
     "stage": _stage,
     "user": _user,

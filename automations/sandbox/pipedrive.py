@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import orjson
 
-from . import payloads, pipedrive_app
+from . import api_followers, api_v2_products, payloads, pipedrive_app
+from .api_v2_conversions import Conversions
 from .base import SandboxApp, utc_now
 from .errors import unauthorized
 from .fields import FieldDefinition
@@ -34,6 +35,7 @@ class PipedriveSandbox(SandboxApp):
     api_token: what callers must send in the `x-api-token` header.
     tokens_in_urls: how often a caller put a token into a URL, where it does not belong.
     verify_url: refuse webhooks whose address takes no connection.
+    conversions: the jobs that turn leads into deals, and how they go.
     """
 
     name = "sandbox_pipedrive"
@@ -59,6 +61,7 @@ class PipedriveSandbox(SandboxApp):
         self.hooks = Hooks()
         self.sender = Sender(self.account, self.hooks)
         self.search_index = SearchIndex(self.account)
+        self.conversions = Conversions()
         self._state_file = StateFile(state_file, self._snapshot)
         saved = self._state_file.load()
         if saved is None:
@@ -146,7 +149,7 @@ class PipedriveSandbox(SandboxApp):
     ) -> Record:
         """Make a record under the same rules as the API, and send its webhooks. Raises `Refusal`.
 
-        entity: person, organization, deal, activity, note, lead, pipeline, stage or user.
+        entity: person, organization, deal, activity, note, lead, product, pipeline, stage or user.
         change_source: `app`, as if a person did it in the web pages, or `api`.
         """
         return self._shown(entity, self.writes.create(entity, values, Actor(self.me, change_source)))
@@ -178,6 +181,16 @@ class PipedriveSandbox(SandboxApp):
         """All live records of an entity by id; copies, to look at."""
         with self.account.lock:
             return {row["id"]: self._shown(entity, row) for row in self.account.live(entity)}
+
+    def deal_products(self, deal_id: Id) -> list[Record]:
+        """The products on a deal, oldest first."""
+        with self.account.lock:
+            return [dict(line) for line in api_v2_products.lines_of(self, deal_id)]
+
+    def followers(self, entity: str, record_id: Id) -> list[int]:
+        """The ids of the users who follow a record."""
+        with self.account.lock:
+            return [row["user_id"] for row in api_followers.followers_of(self, entity, record_id)]
 
     def add_field(
         self, entity: str, name: str, kind: str, options: list[str] | None = None

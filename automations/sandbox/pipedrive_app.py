@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 from flask import Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from . import api_v1, api_v1_leads, api_v1_webhooks, api_v2, api_v2_search, pipedrive_page
+from . import (
+    api_followers,
+    api_v1,
+    api_v1_leads,
+    api_v1_webhooks,
+    api_v2,
+    api_v2_conversions,
+    api_v2_products,
+    api_v2_search,
+    pipedrive_page,
+)
 from .base import json_reply
 from .errors import refused_v1, unauthorized
 
@@ -22,11 +32,12 @@ def mount(pd: PipedriveSandbox) -> None:
     app.before_request(lambda: _admit(pd))
     app.after_request(_add_limit_headers)
     app.register_error_handler(HTTPException, lambda error: _http_error(pd, error))
-    app.register_blueprint(api_v2_search.blueprint(pd))
-    app.register_blueprint(api_v2.blueprint(pd))
+    for part in (api_v2_search, api_v2, api_v2_products, api_followers, api_v2_conversions):
+        app.register_blueprint(part.blueprint(pd))
     for name, prefix in (("v1", "/v1"), ("api_v1", "/api/v1")):
         views = api_v1.blueprint(pd, name, prefix)
         api_v1_leads.add_to(views, pd)
+        api_followers.add_participants(views, pd)
         api_v1_webhooks.add_to(views, pd)
         app.register_blueprint(views)
     app.register_blueprint(pipedrive_page.blueprint(pd))

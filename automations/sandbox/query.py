@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from . import schema
-from .errors import invalid
+from .errors import invalid, refused_v1
 from .state import Record, stamp
 
 PAGE = 100
@@ -153,6 +153,20 @@ def page_v1(rows: list[Any], args: Mapping[str, str]) -> tuple[list[Any], dict[s
     if more:
         pagination["next_start"] = start + limit
     return rows[start : start + limit], {"pagination": pagination}
+
+
+def sorted_v1(rows: list[Record], args: Mapping[str, str], allowed: Sequence[str]) -> list[Record]:
+    """The rows as v1's `sort` says: `add_time DESC, id ASC`; unsorted keys keep the order of creation."""
+    for part in reversed([part.split() for part in args.get("sort", "").split(",") if part.strip()]):
+        key, direction = part[0], (part[1] if len(part) > 1 else "ASC").upper()
+        if key not in allowed or direction not in ("ASC", "DESC") or len(part) > 2:
+            raise refused_v1(f"sort: cannot sort by '{' '.join(part)}'")
+        rows = sorted(rows, key=lambda row: _place(row[key]), reverse=direction == "DESC")
+    return rows
+
+
+def _place(value: Any) -> tuple[bool, Any]:
+    return (value is not None, 0 if value is None else value)
 
 
 def _whole(args: Mapping[str, str], name: str, default: int) -> int:

@@ -10,10 +10,12 @@ from .deal_rules import deal
 from .entities import BY_NAME, LINKS
 from .entity import Entity
 from .errors import bad_request, invalid, not_found, refused_v1
+from .product_rules import product
 from .state import Account, Action, Actor, Change, Id, Record, stamp
 
 _RULES: dict[str, rules.Rule] = {
     "deal": deal,
+    "product": product,
     "person": rules.person,
     "organization": rules.organization,
     "activity": rules.activity,

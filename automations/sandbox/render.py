@@ -42,6 +42,8 @@ def as_v2(account: Account, name: str, record: Record, wanted: Wanted = EVERYTHI
             for option in options
             if option["id"] in record["label_ids"]
         ]
+    if name == "product":
+        shown["prices"] = [{"product_id": record["id"], **price} for price in record["prices"]]
     for key in wanted.include_fields:
         shown.setdefault(key, _extra(account, name, record, key))
     return shown

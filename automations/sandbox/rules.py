@@ -117,6 +117,10 @@ def activity(write: Write) -> Record:
         "attendees": [],
         **dict.fromkeys(("public_description", "priority", "note", "outcome")),
     }
+    priorities = write.account.fields.get("activity", "priority")
+    priority = write.values.get("priority")
+    if priority is not None and priorities and priority not in priorities.option_ids():
+        raise bad_request(f"priority: there is no option {priority}")
     row = {**(write.before or defaults), **write.values, **_base(write.values, write.before, write.at)}
     for key in ("due_time", "duration"):
         if write.values.get(key) and write.values[key].count(":") == 1:
@@ -226,6 +230,8 @@ def lead(write: Write) -> Record:
         raise refused_v1(f"label_ids: there is no lead label {min(unknown)}")
     if write.values.get("value") and write.values["value"]["currency"] not in CURRENCY_CODES:
         raise refused_v1(f"value: {write.values['value']['currency']} is not a currency of this account")
+    if write.before and write.before["is_archived"] and write.values.get("is_archived") is not False:
+        raise refused_v1("An archived lead cannot be edited; set is_archived to false first")
     row = {**(write.before or defaults), **write.values, "update_time": write.at}
     if not row["person_id"] and not row["organization_id"]:
         raise refused_v1("A lead must be linked to a person or an organization")

@@ -17,12 +17,14 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "person": ("name", "email", "phone", "notes", "custom_fields"),
     "organization": ("name", "address", "notes", "custom_fields"),
     "lead": ("title", "notes", "custom_fields"),
+    "product": ("name", "code", "custom_fields"),
 }
 FILTERS: dict[str, dict[str, str]] = {
     "deal": {"person_id": "person_id", "organization_id": "org_id", "status": "status"},
     "person": {"organization_id": "org_id"},
     "organization": {},
     "lead": {"person_id": "person_id", "organization_id": "organization_id"},
+    "product": {},
 }
 _NOTE_LINKS = {"deal_id": "deal", "person_id": "person", "org_id": "organization", "lead_id": "lead"}
 FILTERED_AT_MOST = 2000
@@ -142,7 +144,7 @@ class SearchIndex:
 
     def _texts(self, entity: str, record: Record) -> dict[str, list[str]]:
         texts: dict[str, list[str]] = {}
-        for key in ("title", "name"):
+        for key in ("title", "name", "code"):
             if record.get(key):
                 texts[key] = [record[key]]
         if entity == "person":
@@ -169,6 +171,9 @@ class SearchIndex:
         head: Record = {"id": record["id"], "type": entity}
         tail: Record = {"custom_fields": texts["custom_fields"], "notes": notes}
         visible = {"visible_to": int(record["visible_to"]), "owner": owner}
+        if entity == "product":
+            plain = {"name": record["name"], "code": record["code"]}
+            return {**head, **plain, **visible, "custom_fields": texts["custom_fields"]}
         if entity == "organization":
             address = record["address"]["value"] if record["address"] else None
             return {**head, "name": record["name"], "address": address, **visible, **tail}

@@ -27,6 +27,9 @@ FIRST_IDS = {
     "note": 401,
     "person": 701,
     "product": 801,
+    "deal_product": 901,
+    "participant": 2101,
+    "follower": 3101,
     "deal": 5001,
     "user": 9001,
 }

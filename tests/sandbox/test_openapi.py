@@ -15,6 +15,7 @@ import yaml
 
 from automations.sandbox import PipedriveSandbox
 from automations.sandbox.entities import V2_ENTITIES
+from automations.sandbox.entities_product import LINE_KEYS, LINE_NEEDS
 from automations.sandbox.limits import cost_of
 from tests.sandbox.parts import TOKEN, Api
 
@@ -67,6 +68,12 @@ def test_bodies_take_the_documented_keys() -> None:
         assert (entity.name, set(entity.keys)) == (entity.name, documented | BEYOND.get(entity.name, set()))
 
 
+def test_a_line_of_a_deal_takes_the_documented_keys() -> None:
+    body = operation("/deals/{id}/products", "post")["requestBody"]["content"]["application/json"]["schema"]
+    assert set(LINE_KEYS) == set(properties(body))
+    assert set(LINE_NEEDS) == set(body["required"])
+
+
 def test_lists_take_the_documented_parameters() -> None:
     for entity in V2_ENTITIES:
         documented = {row["name"] for row in operation(f"/{entity.plural}", "get")["parameters"]}
@@ -90,6 +97,7 @@ def test_lists_take_the_documented_parameters() -> None:
 def test_records_have_the_documented_keys(pd: PipedriveSandbox) -> None:
     pd.seed_demo()
     pd.create("activity", {"subject": "Call"})
+    pd.create("product", {"name": "Panel"})
     for entity in V2_ENTITIES:
         reply = operation(f"/{entity.plural}", "get")["responses"]["200"]["content"]["application/json"][
             "schema"
@@ -104,7 +112,11 @@ def test_every_path_that_is_served_is_documented(pd: PipedriveSandbox) -> None:
     for entity in V2_ENTITIES:
         assert f"/{entity.plural}" in documented
         assert f"/{entity.plural}/{{id}}" in documented
-    for path in ("/deals/search", "/itemSearch", "/itemSearch/field", "/dealFields/{field_code}"):
+    follows = [f"/{plural}/{{id}}/followers" for plural in ("deals", "persons", "organizations", "products")]
+    lines = ["/deals/{id}/products", "/deals/{id}/products/{product_attachment_id}"]
+    jobs = ["/leads/{id}/convert/deal", "/leads/{id}/convert/status/{conversion_id}"]
+    searches = ["/deals/search", "/products/search", "/leads/search", "/itemSearch", "/itemSearch/field"]
+    for path in (*searches, *follows, *lines, *jobs, "/dealFields/{field_code}", "/productFields"):
         assert path in documented
 
 
@@ -112,15 +124,19 @@ def test_costs_are_the_documented_ones(api: Api) -> None:
     prefixes = {"v1": "/v1", "v2": "/api/v2"}
     served = [entity.plural for entity in V2_ENTITIES]
     searches = ["/deals/search", "/persons/search", "/itemSearch", "/dealFields", "/dealFields/{field_code}"]
+    parts = ["/deals/{id}/products", "/deals/{id}/followers", "/leads/{id}/convert/deal"]
+    parts.append("/leads/{id}/convert/status/{conversion_id}")
     lists = ["/users", "/users/me", "/users/find", "/leadLabels", "/activityTypes", "/currencies"]
     older = [f"/{plural}{tail}" for plural in ("notes", "leads", "webhooks") for tail in ("", "/{id}")]
     wanted = {
-        "v2": [*(f"/{plural}{tail}" for plural in served for tail in ("", "/{id}")), *searches],
-        "v1": [*lists, *older, "/persons/{id}/merge"],
+        "v2": [*(f"/{plural}{tail}" for plural in served for tail in ("", "/{id}")), *searches, *parts],
+        "v1": [*lists, *older, "/persons/{id}/merge", "/deals/{id}/participants", "/leads/archived"],
     }
     for version, paths in wanted.items():
         for path in paths:
             for method, described in document(version)["paths"][path].items():
-                concrete = path.replace("{id}", "1").replace("{field_code}", "title")
+                concrete = (
+                    path.replace("{id}", "1").replace("{conversion_id}", "2").replace("{field_code}", "title")
+                )
                 cost = cost_of(method.upper(), prefixes[version] + concrete)
                 assert (path, method, cost) == (path, method, described["x-token-cost"])
