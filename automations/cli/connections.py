@@ -95,7 +95,7 @@ def list_(as_json: bool) -> None:
         print_json(rows)
         return
     print_table(
-        ("name", "kind", "state", "tested", "why"),
+        ("name", "kind", "state", "tested (UTC)", "why"),
         [(r["name"], r["kind"], r["state"], r["tested_at"] or "never", r["reason"]) for r in rows],
         empty="There is no connection yet. Make one: automations connection add --help",
     )

@@ -1,8 +1,8 @@
 """What a recipe file's tests expect, compared with what a test-run gave.
 
 `expect` holds `outcome` (`ok`, `filtered`, `error`) and `requests`: each is a part that one of the real requests
-must contain, in any order. A request may give `method`, `url` (whole, or the end of its path), and parts of
-`headers` and `body`. An empty list of requests says that nothing is written anywhere.
+must contain, in any order. A request may give `method`, `url` or `path` (the whole address, or the end of its
+path), and parts of `headers` and `body`. An empty list of requests says that nothing is written anywhere.
 """
 
 from __future__ import annotations

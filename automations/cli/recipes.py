@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from automations.cli.installation import opened
 from automations.cli.lazy import LazyGroup, Place
 from automations.cli.output import json_option, plain, print_json, print_table, remark, say
+from automations.errors import RecipeError, RecipeProblems
+
+if TYPE_CHECKING:
+    from automations.assembly import Assembly
+    from automations.engine.definition import Definition
 
 _HERE = "automations.cli.recipes"
 
@@ -51,25 +57,9 @@ def apply(files: tuple[Path, ...], draft: bool) -> None:
     Example:
       automations recipe apply new-deal.yaml deal-won.yaml
     """
-    from automations.cli.recipe_files import read_recipe_file
     from automations.cli.subscriptions import sync_for
-    from automations.errors import RecipeError, RecipeProblems
 
-    problems: list[RecipeError] = []
-    definitions = []
-    for path in files:
-        try:
-            definitions.append((str(path), read_recipe_file(path)))
-        except RecipeProblems as error:
-            problems += error.problems
-    seen: dict[str, str] = {}
-    for file, definition in definitions:
-        if definition.name in seen:
-            text = f"{seen[definition.name]} has the name {definition.name!r} too. Give one of them another name."
-            problems.append(RecipeError(text, path="name", file=file))
-        seen.setdefault(definition.name, file)
-    if problems:
-        raise RecipeProblems(problems)
+    definitions = _read_all(files)
     with opened() as assembly:
         views = assembly.recipes.apply(definitions, draft=draft, by="command line")
         for view in views:
@@ -82,6 +72,29 @@ def apply(files: tuple[Path, ...], draft: bool) -> None:
             sync_for(assembly, {definition.trigger.connection for _, definition in definitions})
 
 
+def _read_all(files: Sequence[Path]) -> list[tuple[str, Definition]]:
+    """Return each file's name and definition. Raises RecipeProblems with what is wrong in any of them."""
+    from automations.cli.recipe_files import read_recipe_file
+
+    problems: list[RecipeError] = []
+    definitions: list[tuple[str, Definition]] = []
+    by_name: dict[str, Path] = {}
+    for path in files:
+        try:
+            definition = read_recipe_file(path)
+        except RecipeProblems as error:
+            problems += error.problems
+            continue
+        definitions.append((str(path), definition))
+        if definition.name in by_name:
+            text = f"{by_name[definition.name]} has the name {definition.name!r} too. Give one of them another name."
+            problems.append(RecipeError(text, path="name", file=str(path)))
+        by_name.setdefault(definition.name, path)
+    if problems:
+        raise RecipeProblems(problems)
+    return definitions
+
+
 @click.command("list")
 @json_option
 def list_(as_json: bool) -> None:
@@ -91,24 +104,8 @@ def list_(as_json: bool) -> None:
     Example:
       automations recipe list
     """
-    from automations.engine.definition import parse_definition
-
     with opened() as assembly:
-        counts = assembly.history.counts()
-        rows: list[dict[str, Any]] = []
-        for view in assembly.recipes.all():
-            trigger = parse_definition({**view.latest.definition, "name": view.recipe.name}).trigger
-            rows.append(
-                {
-                    "name": view.recipe.name,
-                    "enabled": view.recipe.enabled,
-                    "version": view.published.number if view.published else None,
-                    "draft": view.draft.number if view.draft else None,
-                    "trigger": trigger.key,
-                    "connection": trigger.connection,
-                    "runs": counts.get(view.recipe.id or 0, {}),
-                }
-            )
+        rows = _rows(assembly)
     if as_json:
         print_json(rows)
         return
@@ -128,6 +125,27 @@ def list_(as_json: bool) -> None:
         ],
         empty="There is no recipe yet. Make one in the browser, or: automations recipe apply FILE",
     )
+
+
+def _rows(assembly: Assembly) -> list[dict[str, Any]]:
+    from automations.engine.definition import parse_definition
+
+    counts = assembly.history.counts()
+    rows: list[dict[str, Any]] = []
+    for view in assembly.recipes.all():
+        trigger = parse_definition({**view.latest.definition, "name": view.recipe.name}).trigger
+        rows.append(
+            {
+                "name": view.recipe.name,
+                "enabled": view.recipe.enabled,
+                "version": view.published.number if view.published else None,
+                "draft": view.draft.number if view.draft else None,
+                "trigger": trigger.key,
+                "connection": trigger.connection,
+                "runs": counts.get(view.recipe.id or 0, {}),
+            }
+        )
+    return rows
 
 
 @click.command()

@@ -54,7 +54,7 @@ def list_(recipe: str | None, status: str | None, record: str | None, limit: int
             print_json([run_as_json(line, steps.get(line.run.id or 0, ())) for line in lines])
             return
     print_table(
-        ("run", "at", "recipe", "record", "status", "why"),
+        ("run", "at (UTC)", "recipe", "record", "status", "why"),
         [
             (
                 line.run.id,

@@ -50,7 +50,7 @@ def list_(as_json: bool) -> None:
         print_json(rows)
         return
     print_table(
-        ("connection", "topic", "id there", "made", "checked"),
+        ("connection", "topic", "id there", "made (UTC)", "checked (UTC)"),
         [tuple(row.values()) for row in rows],
         empty="There is no webhook. Publishing a recipe that waits for one makes it.",
     )

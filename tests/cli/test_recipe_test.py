@@ -8,9 +8,12 @@ from typing import Any, NoReturn
 
 import pytest
 
-from automations.sandbox import ClevertapSandbox
+from automations.resources import gallery_folder
+from automations.sandbox import ClevertapSandbox, PipedriveSandbox
 from tests.cli.conftest import Cli
 from tests.cli.recipe_texts import BROKEN, GREETING, PROFILE
+
+NEW_DEAL = gallery_folder() / "new-deal-to-clevertap-profile.yaml"
 
 
 @pytest.fixture
@@ -162,3 +165,22 @@ def test_offline_test_with_real_connections_sends_nothing(
     request = document["steps"][0]["requests"][0]
     assert request["url"].startswith("http://127.0.0.1:")
     assert "a-passcode" not in json.dumps(document)
+
+
+def test_lookups_show_what_the_account_really_has(
+    connected: Cli, pipedrive: PipedriveSandbox, clevertap: ClevertapSandbox
+) -> None:
+    person = pipedrive.create(
+        "person", {"name": "Ana Real", "emails": [{"value": "ana@real.example", "primary": True}]}
+    )
+    deal = pipedrive.create(
+        "deal", {"title": "Real deal", "value": 70, "currency": "EUR", "person_id": person["id"]}
+    )
+    sample = connected.file("deal.json", json.dumps(deal, default=str))
+    document = tried(connected, NEW_DEAL, "--sample", sample, "--mode", "lookups")
+    assert document["outcome"] == "ok"
+    (request,) = document["steps"][0]["requests"]
+    sent = request["body"]["d"][0]
+    assert (sent["identity"], sent["profileData"]["Name"]) == ("ana@real.example", "Ana Real")
+    assert sent["profileData"]["Pipeline stage"]
+    assert clevertap.profiles == {}
