@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
-from automations import __version__
 from automations.resources import static_folder, templates_folder
 from automations.web import (
     auth,
@@ -24,7 +23,7 @@ from automations.web import (
 )
 from automations.web.health import ALIVE, READY, HealthGate
 from automations.web.intake import PREFIX, IntakeGate
-from automations.web.navigation import navigation, refused_lately
+from automations.web.navigation import anything_sandbox, navigation, refused_lately
 from automations.web.services import Services, provide
 from automations.web.session_key import session_key
 
@@ -55,7 +54,9 @@ def create_app(assembly: Services) -> Flask:
     auth.install(app)
     errors.install(app)
     presenting.install(app)
-    app.jinja_env.globals.update(navigation=navigation, refused_lately=refused_lately, version=__version__)
+    app.jinja_env.globals.update(
+        navigation=navigation, anything_sandbox=anything_sandbox, refused_lately=refused_lately
+    )
     for blueprint in PAGES:
         app.register_blueprint(blueprint)
     _open_static_files(app)

@@ -9,6 +9,7 @@ from flask import request
 
 from automations.model.connection import Connection
 from automations.model.states import ConnectionState
+from automations.web.presenting import is_sandbox
 from automations.web.services import services
 
 
@@ -48,6 +49,11 @@ def navigation() -> list[Place]:
 def wants_person(row: Connection) -> bool:
     """Tell whether a connection does not work until somebody does something."""
     return row.state == ConnectionState.PAUSED
+
+
+def anything_sandbox() -> bool:
+    """Tell whether some connection is not real, which every page then says."""
+    return any(is_sandbox(row) for row in services().connections.all())
 
 
 def refused_lately(row: Connection) -> bool:

@@ -10,7 +10,7 @@ from automations.engine.history import DeliveryDetail, RunDetail
 from automations.model.history import Run
 from automations.model.states import Role, RunStatus
 from automations.web.auth import may
-from automations.web.presenting import duration, plural
+from automations.web.presenting import duration, is_sandbox, plural
 from automations.web.services import services
 
 #: why a run is parked -> what to do now
@@ -45,6 +45,7 @@ class Story:
     next_move: str
     steps: list[Step]
     looked_up: Any
+    sandboxes: frozenset[str]
     can_try: bool
     can_mark_done: bool
     can_cancel: bool
@@ -68,6 +69,7 @@ def story_of(detail: RunDetail) -> Story:
         next_move=_NEXT_MOVES.get(run.reason_kind, _OTHERWISE) if parked else "",
         steps=_steps(detail),
         looked_up=(run.memory or {}).get("related") or None,
+        sandboxes=frozenset(row.name for row in services().connections.all() if is_sandbox(row)),
         can_try=editor and (parked or run.status == RunStatus.WAITING),
         can_mark_done=editor and parked and any(d.delivery.status == "parked" for d in detail.deliveries),
         can_cancel=editor and run.status in (RunStatus.PARKED, RunStatus.WAITING, RunStatus.QUEUED),
