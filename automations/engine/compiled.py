@@ -109,9 +109,10 @@ class _Compiler:
         )
         fields = self._trigger_fields(trigger) if trigger else None
         entity = trigger.entity if trigger else ""
-        condition = self._condition(self.definition.only_if, "only_if", known_names(entity))
+        own_names = trigger.names if trigger else ()
+        condition = self._condition(self.definition.only_if, "only_if", known_names(entity, own_names))
         steps = tuple(
-            filter(None, (self._step(i, part, entity) for i, part in enumerate(self.definition.steps)))
+            filter(None, (self._step(i, part, entity, own_names) for i, part in enumerate(self.definition.steps)))
         )
         if self.problems:
             raise RecipeProblems(self.problems)
@@ -197,7 +198,9 @@ class _Compiler:
         for name in sorted({found[0] for found in paths if found} - names):
             self._say(path, f"{name!r} is not known in a template here.{_hint(name, names)}")
 
-    def _step(self, index: int, part: StepPart, entity: str) -> CompiledStep | None:
+    def _step(
+        self, index: int, part: StepPart, entity: str, own_names: tuple[str, ...]
+    ) -> CompiledStep | None:
         where = f"steps[{index}]"
         action = self.registry.actions.get(part.action)
         if action is None:
@@ -210,8 +213,8 @@ class _Compiler:
         if action.connection is not None:
             connection = self._connection(part.connection, f"{where}.connection", action.connection)
             connection_id = connection.id if connection else 0
-        outer = known_names(entity)
-        names = known_names(entity, in_loop=part.for_each is not None)
+        outer = known_names(entity, own_names)
+        names = known_names(entity, own_names, in_loop=part.for_each is not None)
         condition = self._condition(part.only_if, f"{where}.only_if", names)
         for_each = self._for_each(part, where, outer)
         mapping = self._mapping(action, part, where, names)

@@ -45,7 +45,7 @@ class OpenedConnection:
     """A connection with its secrets in memory, for the length of some calls.
 
     settings: the kind's own `Settings`, secrets included. hook_user, hook_password: empty where it receives
-    without them.
+    without them. write_key: what senders at the kind's `write_key_paths` give; empty where there are none.
     """
 
     id: int
@@ -56,6 +56,7 @@ class OpenedConnection:
     hook_token: str
     hook_user: str
     hook_password: str
+    write_key: str
     state: ConnectionState
 
 
@@ -144,7 +145,7 @@ class Connections:
                     given.get("hook_password") or old.get("hook_password") or random_secrets.token_urlsafe(24)
                 ),
             }
-            if kind.kind == "segment" or "write_key" in old or "write_key" in given:
+            if kind.write_key_paths or "write_key" in old or "write_key" in given:
                 inbound["write_key"] = str(
                     given.get("write_key") or old.get("write_key") or random_secrets.token_urlsafe(24)
                 )
@@ -275,6 +276,7 @@ class Connections:
             hook_token=row.hook_token or "",
             hook_user=str(values.get("hook_user", "")),
             hook_password=str(values.get("hook_password", "")),
+            write_key=str(values.get("write_key", "")),
             state=row.state,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -45,16 +45,19 @@ def build_context(
     occurrence: Occurrence,
     envelope: Envelope,
     *,
+    names: Mapping[str, Any] | None = None,
     related: Mapping[str, Any] | None = None,
     steps: Mapping[str, Any] | None = None,
 ) -> JsonObject:
     """Return the names a template may read.
 
-    related: what was looked up for this run; it lies inside the record, under the sample's own where both have
-    a key. steps: outcomes of earlier steps by name.
+    names: what the connection's kind adds at the top; it takes no name away. related: what was looked up for this
+    run; it lies inside the record, under the sample's own where both have a key. steps: outcomes of earlier steps
+    by name.
     """
     record = {**occurrence.record, **occurrence.related, **(related or {})}
     context: JsonObject = {
+        **(names or {}),
         "record": record,
         "previous": occurrence.previous or {},
         "changed": occurrence.changed,
@@ -79,6 +82,6 @@ def with_item(context: Mapping[str, Any], item: Any, index: int, count: int) -> 
     return {**context, "item": item, "loop": loop}
 
 
-def known_names(entity: str, *, in_loop: bool = False) -> frozenset[str]:
-    """Return the top-level names that templates of this trigger may use."""
-    return frozenset(ALWAYS_KNOWN) | {entity} | ({"item", "loop"} if in_loop else set())
+def known_names(entity: str, names: Iterable[str] = (), *, in_loop: bool = False) -> frozenset[str]:
+    """Return the top-level names that templates of this trigger may use. names: the trigger's own."""
+    return frozenset(ALWAYS_KNOWN) | {entity, *names} | ({"item", "loop"} if in_loop else set())

@@ -268,7 +268,8 @@ class ConnectionReport:
 class InboundRequest:
     """A request to a connection's inbound address, after size checks, body already decompressed.
 
-    headers: lower-case names. basic: user and password as they came, or None.
+    headers: lower-case names. basic: user and password as they came, or None. received_at: when it came, aware;
+    None where that does not matter, such as for a pasted sample.
     """
 
     body: bytes
@@ -276,6 +277,15 @@ class InboundRequest:
     headers: Mapping[str, str]
     basic: tuple[str, str] | None = None
     path: str = ""
+    received_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """Code to take along that makes another program send to a connection. title: the library or the tool."""
+
+    title: str
+    code: str
 
 
 @dataclass(frozen=True)
@@ -292,7 +302,8 @@ class ConnectionKind:
     """One product that can be connected.
 
     `kind` and `title` name it. `Settings` is what a person gives. `receives` says that it has an inbound
-    address of its own; `hook_path` is where that address begins.
+    address of its own; `hook_path` is where that address begins. `write_key_paths`: common addresses, such as
+    `/v1/batch`, to which senders post with this connection's write key; without them it has no write key.
     """
 
     kind: ClassVar[str]
@@ -301,6 +312,7 @@ class ConnectionKind:
     receives: ClassVar[bool] = False
     hook_path: ClassVar[str] = "/hooks/in/"
     hook_needs_basic: ClassVar[bool] = False
+    write_key_paths: ClassVar[tuple[str, ...]] = ()
     concurrent_calls: ClassVar[int] = 8
     manages_hooks: ClassVar[bool] = False
 
@@ -328,6 +340,22 @@ class ConnectionKind:
     def read(self, topic: str, payload: bytes) -> Occurrence:
         """Turn a stored payload into the shape that triggers and templates read."""
         raise NotImplementedError
+
+    def names(self, occurrence: Occurrence) -> Mapping[str, Any]:
+        """Return what templates may read at the top besides the record: one value for each of `Trigger.names`."""
+        return {}
+
+    def origins(self, settings: Any) -> frozenset[str]:
+        """Return the origins whose pages may post with the write key, such as `https://shop.example`; `*` for all."""
+        return frozenset()
+
+    def snippets(self, address: str, write_key: str) -> Sequence[Snippet]:
+        """Return how other programs are made to send here. address: where this installation is reached, no path."""
+        return ()
+
+    def example_request(self) -> InboundRequest | None:
+        """Return a request as a sender would make it, new each time; None where it has no write key."""
+        return None
 
     def fetch_list(self, name: str, client: Any) -> Any | None:
         """Fetch a directory list that a form offers, remember it and return it; None for an unknown name.
@@ -372,7 +400,8 @@ class ConnectionKind:
 class Trigger:
     """A kind of thing that happens. `key` is permanent: saved recipes refer to it.
 
-    topics: the arrivals it looks at. entity: the record's name in templates. sample: a believable example.
+    topics: the arrivals it looks at. entity: the record's name in templates. names: what else templates may
+    begin with; the kind's `names` gives their values. sample: a believable example.
     The class docstring is the user's page.
     """
 
@@ -382,6 +411,7 @@ class Trigger:
     connection: ClassVar[type[ConnectionKind]]
     topics: ClassVar[tuple[str, ...]]
     entity: ClassVar[str]
+    names: ClassVar[tuple[str, ...]] = ()
     Fields: ClassVar[type[TriggerFields]] = TriggerFields
     sample: ClassVar[Occurrence]
 

@@ -134,8 +134,11 @@ class Decider:
         return self._kinds[connection_id]
 
     def _verdict(self, event: StoredEvent, occurrence: Occurrence, recipe: CompiledRecipe) -> Verdict:
-        context = build_context(occurrence, envelope_of(event, recipe)) if recipe.condition else {}
         try:
+            context = {}
+            if recipe.condition:
+                names = recipe.kind.names(occurrence)
+                context = build_context(occurrence, envelope_of(event, recipe), names=names)
             return decide(
                 recipe, occurrence, context, self._connections.directory(event.connection_id), looked_up=False
             )

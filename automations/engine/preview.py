@@ -29,7 +29,11 @@ class Previews:
             id=0, trigger=trigger, connection=connection, occurred_at=occurrence.occurred_at,
             received_at=occurrence.occurred_at,
         )  # fmt: skip
-        return build_context(occurrence, envelope, steps=steps)
+        found = self._registry.triggers.get(trigger)
+        kind = self._registry.kinds[found.connection.kind] if found else None
+        return build_context(
+            occurrence, envelope, names=kind.names(occurrence) if kind else None, steps=steps
+        )
 
     def fields(
         self,

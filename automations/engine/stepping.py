@@ -112,6 +112,7 @@ class Walk:
             self._context = build_context(
                 self.occurrence,
                 self.envelope,
+                names=self.recipe.kind.names(self.occurrence),
                 related=self.memory.get("related"),
                 steps=self.memory.get("steps"),
             )

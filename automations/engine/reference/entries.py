@@ -178,7 +178,7 @@ def trigger_entry(trigger: type[Trigger]) -> TriggerEntry:
         connection=_kind_title(trigger.connection),
         entity=trigger.entity,
         fields=field_entries(trigger.Fields),
-        names=tuple(sorted(known_names(trigger.entity))),
+        names=tuple(sorted(known_names(trigger.entity, trigger.names))),
         sample={**sample.record, **sample.related},
     )
 
