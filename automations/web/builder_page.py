@@ -172,10 +172,13 @@ class BuilderPage:
         """Return the fields to show at once, and those behind *More fields*."""
         plain = [view for view in step.fields if not view.advanced]
         few = len(plain) <= SHOWN_AT_ONCE
+        answered = {view.one_of for view in step.fields if view.mapped}
         at_once = [
             view
             for view in step.fields
-            if view.mapped or view.required or (not view.advanced and (few or view.one_of))
+            if view.mapped
+            or view.required
+            or (not view.advanced and (few if not view.one_of else view.one_of not in answered))
         ]
         return at_once, [view for view in step.fields if view not in at_once]
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from automations.engine.context import with_item
 from automations.engine.contracts import Action, ActionFields, DoorMode, JsonObject, Occurrence
-from automations.engine.templating import Template, compile_value
-from automations.errors import AutomationError, MappingError
+from automations.engine.templating import Template, compile_value, explain_missing
+from automations.errors import AutomationError, MappingError, RecipeProblems
+from automations.web import leaf_text
 from automations.web.builder_conditions import ConditionView, read_condition, without_blanks
 from automations.web.builder_fields import LeafView
 from automations.web.builder_form import RecipeForm, StepView
@@ -75,19 +76,27 @@ class Preview:
         return expected
 
     def _tried(self) -> dict[str, JsonObject]:
+        """Return what a test-run of the steps that have no mistakes gives."""
         if len(self.form.steps) < 2 and not _reads_steps(self.form.tree):
             return {}
         tree = {**self.form.tree, "only_if": None}
-        try:
-            compiled = compile_draft(tree, self._given.recipes)
-            answer = self._given.test_runs.run(compiled, self.occurrence, DoorMode.OFFLINE)
-        except AutomationError:
-            return {}
-        return {
-            step["name"]: {"status": step["status"], **step["outputs"]}
-            for step in answer["steps"]
-            if not step["error"]
-        }
+        for _ in range(2):
+            try:
+                compiled = compile_draft(tree, self._given.recipes)
+                answer = self._given.test_runs.run(compiled, self.occurrence, DoorMode.OFFLINE)
+            except RecipeProblems as error:
+                wrong = tuple(problem.path.partition(".")[0] for problem in error.problems)
+                steps = enumerate(tree.get("steps") or [])
+                tree = {**tree, "steps": [step for place, step in steps if f"steps[{place}]" not in wrong]}
+            except AutomationError:
+                break
+            else:
+                return {
+                    s["name"]: {"status": s["status"], **s["outputs"]}
+                    for s in answer["steps"]
+                    if not s["error"]
+                }
+        return {}
 
     def lines(self) -> dict[str, Line]:
         """Return one line for every input that holds a value or template, by the input's name."""
@@ -105,7 +114,7 @@ class Preview:
             )
             for view in step.fields:
                 for leaf in view.leaves():
-                    lines[leaf.name] = _line_of(leaf, results)
+                    lines[leaf.name] = _line_of(leaf, results, context)
         return lines
 
     def _context_of(self, step: StepView, lines: dict[str, Line]) -> Mapping[str, Any]:
@@ -192,27 +201,45 @@ def _row_tree(node: ConditionView) -> Any:
     return without_blanks(tree)
 
 
-def _line_of(leaf: LeafView, results: Mapping[str, JsonObject]) -> Line:
+def _line_of(leaf: LeafView, results: Mapping[str, JsonObject], context: Mapping[str, Any]) -> Line:
     found = results.get(leaf.path)
     if found is not None:
-        return _line(found)
+        return _line(
+            found, _why_absent(leaf.text, context) if found["value"] is None or found["message"] else ""
+        )
     inside = [line for path, line in results.items() if path.startswith(f"{leaf.path}.")]
     wrong = next((line for line in inside if line["state"] == "error"), None)
     if wrong is not None:
-        return _line(wrong)
-    return Line("value", "named values", "JSON") if inside else Line("blank")
+        return _line(wrong, "")
+    what = f"list of {len(inside)}" if leaf.kind == leaf_text.LIST else "named values"
+    return Line("value", what, "") if inside else Line("blank")
 
 
-def _line(found: JsonObject) -> Line:
+def _line(found: JsonObject, absent: str) -> Line:
+    """absent: which name of the template the sample does not have, as a sentence; empty when it has them all."""
     state = found["state"]
     if state in ("value", "default"):
         note = "the default, because it is empty here" if state == "default" else found["type"]
         return Line(state, short(found["value"], SHOWN), note)
     if state == "left_out":
-        return Line(state, "left out (empty here)")
+        return Line(state, f"left out: {absent}" if absent else "left out (empty here)")
     if state == "null":
-        return Line(state, "cleared: null is sent (empty here)")
-    return Line("error", found["message"])
+        return Line(
+            state, f"cleared, null is sent: {absent}" if absent else "cleared: null is sent (empty here)"
+        )
+    return Line("error", absent or found["message"])
+
+
+def _why_absent(text: str, context: Mapping[str, Any]) -> str:
+    """A field that is null in this sample is no mistake; a name that the sample has not got may be one."""
+    if "{{" not in text:
+        return ""
+    try:
+        compiled = compile_value(text)
+    except MappingError:
+        return ""
+    why = explain_missing(compiled, context) if isinstance(compiled, Template) else ""
+    return why if why.startswith("There is no ") else ""
 
 
 def template_words(form: RecipeForm) -> dict[str, JsonObject]:

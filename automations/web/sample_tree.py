@@ -14,6 +14,9 @@ from automations.web.path_words import key_words, path_source, path_words, short
 LARGEST: Final = 1_500
 DEEPEST: Final = 12
 LIST_ITEMS: Final = 20
+_FIRST: Final = frozenset(
+    {"id", "title", "name", "subject", "email", "phone", "value", "currency", "status", "type"}
+)
 _LAST: Final = ("changed", "event", "now")
 
 Path = tuple[str | int, ...]
@@ -62,8 +65,17 @@ class _Builder:
     def children(self, path: Path, value: Any, depth: int) -> list[TreeNode]:
         pairs: list[tuple[str | int, Any]]
         pairs = list(enumerate(value[:LIST_ITEMS])) if isinstance(value, list) else list(value.items())
-        pairs.sort(key=lambda pair: isinstance(pair[1], dict))
+        if isinstance(value, dict):
+            pairs.sort(key=lambda pair: self._rank(path, *pair))
         return [self.node((*path, key), inner, depth) for key, inner in pairs if self._left > 0]
+
+    def _rank(self, path: Path, key: str | int, value: Any) -> int:
+        """What people look for first stands first: what it is, who is involved, then the rest."""
+        if key in _FIRST:
+            return 0
+        if len(path) == 1 and key in self._related:
+            return 1
+        return 3 if isinstance(value, dict) else 2
 
 
 def sample_tree(
