@@ -14,6 +14,15 @@ from automations.web.presenting import plural
 from automations.web.services import services
 
 LAST_RUNS = 8
+TOLD = (
+    RunStatus.SUCCEEDED,
+    RunStatus.FILTERED,
+    RunStatus.QUEUED,
+    RunStatus.RUNNING,
+    RunStatus.WAITING,
+    RunStatus.PARKED,
+    RunStatus.CANCELLED,
+)
 
 blueprint = Blueprint("home", __name__)
 
@@ -44,7 +53,7 @@ def index() -> str:
     return render_template(
         "home.html",
         wanted=_wanted(),
-        today=[(status, today[status]) for status in RunStatus if today[status]],
+        today=[(status, today[status]) for status in TOLD if today[status]],
         undecided=services().history.undecided(),
         lines=lines,
         steps=[] if lines else _first_steps(),

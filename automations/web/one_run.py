@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from automations.engine.history import DeliveryDetail, RunDetail
+from automations.model.connection import Connection
 from automations.model.history import Run
 from automations.model.states import Role, RunStatus
 from automations.web.auth import may
+from automations.web.navigation import wants_person
 from automations.web.presenting import duration, is_sandbox, plural
 from automations.web.services import services
 
@@ -40,9 +42,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Story:
+    """held_by: the connection that must be mended before this run goes on."""
+
     detail: RunDetail
     sentence: str
     next_move: str
+    held_by: Connection | None
     steps: list[Step]
     looked_up: Any
     sandboxes: frozenset[str]
@@ -63,16 +68,27 @@ class Story:
 def story_of(detail: RunDetail) -> Story:
     run, editor = detail.run, may(Role.EDITOR)
     parked = run.status == RunStatus.PARKED
+    held_by = _holding(run)
     return Story(
         detail=detail,
-        sentence=_sentence(detail),
+        sentence=f"It waits until {held_by.name} works again." if held_by else _sentence(detail),
         next_move=_NEXT_MOVES.get(run.reason_kind, _OTHERWISE) if parked else "",
+        held_by=held_by,
         steps=_steps(detail),
         looked_up=(run.memory or {}).get("related") or None,
         sandboxes=frozenset(row.name for row in services().connections.all() if is_sandbox(row)),
         can_try=editor and (parked or run.status == RunStatus.WAITING),
         can_mark_done=editor and parked and any(d.delivery.status == "parked" for d in detail.deliveries),
         can_cancel=editor and run.status in (RunStatus.PARKED, RunStatus.WAITING, RunStatus.QUEUED),
+    )
+
+
+def _holding(run: Run) -> Connection | None:
+    if run.status not in (RunStatus.QUEUED, RunStatus.WAITING):
+        return None
+    return next(
+        (row for row in services().connections.all() if row.id == run.connection_id and wants_person(row)),
+        None,
     )
 
 
