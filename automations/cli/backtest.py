@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -53,7 +52,7 @@ def backtest(name: str, last: int, as_json: bool) -> None:
             parse_definition({**view.published.definition, "name": view.recipe.name})
         )
         new = assembly.recipes.compile(definition, file=file)
-        document = _compared(assembly, view.recipe.id or 0, old, new, last, quiet=as_json)
+        document = _compared(assembly, old, new, last, quiet=as_json)
     if as_json:
         print_json(document)
         return
@@ -70,19 +69,20 @@ def backtest(name: str, last: int, as_json: bool) -> None:
 
 
 def _compared(
-    assembly: Assembly, recipe_id: int, old: CompiledRecipe, new: CompiledRecipe, last: int, *, quiet: bool
+    assembly: Assembly, old: CompiledRecipe, new: CompiledRecipe, last: int, *, quiet: bool
 ) -> dict[str, Any]:
+    from automations.cli.recipe_files import stored_event
+
     document: dict[str, Any] = {"events": 0, **dict.fromkeys(KINDS, 0), "examples": []}
     connection_ids = {old.connection.id, new.connection.id}
     with _progress(last, quiet=quiet) as advance:
         for event in _newest(assembly, connection_ids, last):
             advance()
             try:
-                occurrence = assembly.samples.event(event.id or 0)
+                occurrence = stored_event(assembly, event.id or 0)
             except (AutomationError, ValueError, KeyError, TypeError):
                 # What could not be read then cannot be now, by either version.
                 continue
-            occurrence = _with_looked_up(assembly, recipe_id, event, occurrence)
             before = _result(assembly, old, event, occurrence)
             after = _result(assembly, new, event, occurrence)
             kind, why = _judged(before, after)
@@ -131,19 +131,6 @@ def _newest(assembly: Assembly, connection_ids: set[int], last: int) -> Iterator
         yield from page
         left -= len(page)
         before = page[-1].id
-
-
-def _with_looked_up(assembly: Assembly, recipe_id: int, event: Event, occurrence: Occurrence) -> Occurrence:
-    """Return the occurrence with what its real run of this recipe had looked up, where it had one."""
-    from sqlmodel import col, select
-
-    from automations.model.history import Run
-
-    with assembly.database.read() as session:
-        memory = session.exec(
-            select(Run.memory).where(col(Run.event_id) == event.id, col(Run.recipe_id) == recipe_id)
-        ).first()
-    return replace(occurrence, related={**occurrence.related, **((memory or {}).get("related") or {})})
 
 
 def _result(

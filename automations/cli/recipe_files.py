@@ -104,10 +104,30 @@ def sample_called(assembly: Assembly, recipe: CompiledRecipe, name: str) -> Occu
     Raises NotFoundError, InputError.
     """
     if name.isdigit():
-        return assembly.samples.event(int(name))
+        return stored_event(assembly, int(name))
     path = Path(name)
     if path.is_file():
         return _with_related_apart(recipe, assembly.samples.parse(recipe.trigger.key, read_text(path)))
     if path.suffix.lower() in _SUFFIXES:
         raise click.BadParameter(f"There is no file {name!r}.", param_hint="--sample")
     return own_sample(recipe, name)
+
+
+def stored_event(assembly: Assembly, event_id: int) -> Occurrence:
+    """Return a stored event with what its real runs had looked up, so that it can be tested offline.
+
+    Raises NotFoundError.
+    """
+    from sqlmodel import col, select
+
+    from automations.model.history import Run
+
+    occurrence = assembly.samples.event(event_id)
+    with assembly.database.read() as session:
+        memories = session.exec(
+            select(Run.memory).where(col(Run.event_id) == event_id).order_by(col(Run.id))
+        ).all()
+    related = dict(occurrence.related)
+    for memory in memories:
+        related |= (memory or {}).get("related") or {}
+    return replace(occurrence, related=related)

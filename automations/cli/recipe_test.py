@@ -74,7 +74,13 @@ def _tested(assembly: Assembly, name: str, sample: str | None, mode: str) -> dic
         except RecipeProblems as error:
             return {"outcome": "error", "why": complaint(error), "steps": []}
         if sample is not None:
-            return _ran(house, recipe, sample_called(assembly, recipe, sample), mode)
+            occurrence = sample_called(assembly, recipe, sample)
+            if mode == "offline" and recipe.needs and not occurrence.related:
+                needs = ", ".join(sorted(recipe.needs))
+                remark(
+                    f"Offline, nothing is looked up, and the sample does not bring: {needs}. See --mode lookups."
+                )
+            return _ran(house, recipe, occurrence, mode)
         if not definition.tests:
             remark("The recipe has no tests of its own; this is its first sample, or the trigger's.")
             return _ran(house, recipe, _first_sample(recipe), mode)

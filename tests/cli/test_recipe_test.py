@@ -12,6 +12,7 @@ from automations.resources import gallery_folder
 from automations.sandbox import ClevertapSandbox, PipedriveSandbox
 from tests.cli.conftest import Cli
 from tests.cli.recipe_texts import BROKEN, GREETING, PROFILE
+from tests.connectors.pipedrive import webhooks
 
 NEW_DEAL = gallery_folder() / "new-deal-to-clevertap-profile.yaml"
 
@@ -184,3 +185,22 @@ def test_lookups_show_what_the_account_really_has(
     assert (sent["identity"], sent["profileData"]["Name"]) == ("ana@real.example", "Ana Real")
     assert sent["profileData"]["Pipeline stage"]
     assert clevertap.profiles == {}
+
+
+def test_stored_event_brings_what_its_run_had_looked_up(connected: Cli, pipedrive: PipedriveSandbox) -> None:
+    connected.ok("recipe", "apply", NEW_DEAL)
+    person = pipedrive.create(
+        "person", {"name": "Ana Real", "emails": [{"value": "ana@real.example", "primary": True}]}
+    )
+    deal = webhooks.deal(title="Real deal", person_id=person["id"])
+    event_id = connected.post("acme-pipedrive", webhooks.v2("deal", "create", deal))
+    document = tried(connected, "New deal → CleverTap profile", "--sample", event_id)
+    assert document["outcome"] == "ok"
+    assert document["steps"][0]["fields"]["identity"] == "ana@real.example"
+
+
+def test_offline_test_says_what_the_sample_does_not_bring(cli: Cli) -> None:
+    sample = cli.file("deal.json", '{"id": 5120, "title": "Office chairs", "person_id": 745}')
+    result = cli.ok("recipe", "test", NEW_DEAL, "--sample", sample)
+    assert "the sample does not bring: organization, owner, person, stage" in result.stderr
+    assert result.stdout.startswith("filtered")
