@@ -26,6 +26,8 @@ from automations.web.intake import PREFIX, IntakeGate
 from automations.web.navigation import anything_sandbox, navigation, refused_lately
 from automations.web.services import Services, provide
 from automations.web.session_key import session_key
+from automations.web.write_key_gate import PREFIX as KEY_PREFIX
+from automations.web.write_key_gate import WriteKeyGate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,11 +69,14 @@ def create_app(assembly: Services) -> Flask:
 def _put_in_front(app: Flask, assembly: Services) -> None:
     """Let the addresses that other programs call be answered before Flask sees them."""
     pages, intake, health = app.wsgi_app, IntakeGate(assembly), HealthGate(assembly)
+    keyed = WriteKeyGate(assembly)
 
     def front(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if path.startswith(PREFIX):
             return intake(environ, start_response)
+        if path.startswith(KEY_PREFIX):
+            return keyed(environ, start_response)
         if path in (ALIVE, READY):
             return health(environ, start_response)
         return pages(environ, start_response)

@@ -7,16 +7,12 @@ credentials, size, encoding, then whatever the connection's kind says of type an
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hmac
 import random
 import re
-import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 import structlog
@@ -25,6 +21,7 @@ from sqlmodel import col, select
 from automations.engine.contracts import ConnectionKind, InboundRequest
 from automations.errors import AutomationError, InputError, StorageUnavailableError
 from automations.model.connection import Connection
+from automations.web.inbound import InboundHeaders, RefusedError, basic_of, body_of, status_line
 from automations.web.services import Services
 
 if TYPE_CHECKING:
@@ -35,22 +32,9 @@ LARGEST_BODY: Final = 2**20
 REMEMBERED_FOR_S: Final = 2.0
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{16,200}")
-_PIECE: Final = 2**16
-_NOT_PASSED_ON: Final = frozenset({"authorization", "cookie", "proxy"})
 _TAKEN: Final = orjson.dumps({"success": True})
 _TAKEN_BEFORE: Final = orjson.dumps({"success": True, "duplicate": True})
-_STATUS_LINES: Final = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 _log = structlog.get_logger("intake")
-
-
-class RefusedError(InputError):
-    """A request that gets no further. headers: what the answer carries beside its body."""
-
-    def __init__(
-        self, status: int, code: str, message: str, headers: tuple[tuple[str, str], ...] = ()
-    ) -> None:
-        super().__init__(message, code=code, status=status)
-        self.headers = headers
 
 
 @dataclass(frozen=True)
@@ -62,27 +46,6 @@ class Address:
     user: bytes
     password: bytes
     read_at_s: float
-
-
-class InboundHeaders(Mapping[str, str]):
-    """The request's headers by lower-case name, read from the environment when asked for; no credentials."""
-
-    def __init__(self, environ: WSGIEnvironment) -> None:
-        self._environ = environ
-
-    def __getitem__(self, name: str) -> str:
-        if name in _NOT_PASSED_ON:
-            raise KeyError(name)
-        key = name.upper().replace("-", "_")
-        value: str = self._environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"]
-        return value
-
-    def __iter__(self) -> Iterator[str]:
-        names = (key[5:].lower().replace("_", "-") for key in self._environ if key.startswith("HTTP_"))
-        return (name for name in names if name not in _NOT_PASSED_ON)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
 
 
 class IntakeGate:
@@ -107,7 +70,7 @@ class IntakeGate:
             _log.exception("intake.failed", error=type(error).__name__)
             status, body = 500, _error("internal", "The event was not stored. Send it again later.")
         start_response(
-            _STATUS_LINES.get(status, str(status)),
+            status_line(status),
             [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *headers],
         )
         return [body]
@@ -116,10 +79,10 @@ class IntakeGate:
         address = self._address(environ["PATH_INFO"])
         if environ["REQUEST_METHOD"] != "POST":
             raise RefusedError(405, "method_not_allowed", "Send a POST request.", (("Allow", "POST"),))
-        basic = _basic(environ.get("HTTP_AUTHORIZATION", ""))
+        basic = basic_of(environ.get("HTTP_AUTHORIZATION", ""))
         if address.kind.hook_needs_basic:
             self._check_credentials(address, basic)
-        body = _decoded(_read(environ), environ.get("HTTP_CONTENT_ENCODING", ""))
+        body = body_of(environ, LARGEST_BODY)
         arrivals = address.kind.receive(
             InboundRequest(
                 body=body,
@@ -185,72 +148,8 @@ class IntakeGate:
         )
 
 
-def _basic(header: str) -> tuple[bytes, bytes] | None:
-    scheme, _, encoded = header.partition(" ")
-    if scheme.lower() != "basic":
-        return None
-    try:
-        user, colon, password = base64.b64decode(encoded.strip(), validate=True).partition(b":")
-    except (binascii.Error, ValueError):
-        return None
-    return (user, password) if colon else None
-
-
 def _as_text(basic: tuple[bytes, bytes] | None) -> tuple[str, str] | None:
     return (basic[0].decode("utf-8", "replace"), basic[1].decode("utf-8", "replace")) if basic else None
-
-
-def _read(environ: WSGIEnvironment) -> bytes:
-    """Return the body, with or without a declared length. Raises RefusedError as soon as it is too large."""
-    declared: str = environ.get("CONTENT_LENGTH") or ""
-    if declared and not declared.isdecimal():
-        raise RefusedError(400, "bad_length", "Content-Length is not a number.")
-    if declared and int(declared) > LARGEST_BODY:
-        raise _too_large()
-    if not declared and not (environ.get("wsgi.input_terminated") or environ.get("HTTP_TRANSFER_ENCODING")):
-        return b""
-    wanted = int(declared) if declared else LARGEST_BODY + 1
-    stream: Any = environ["wsgi.input"]
-    body: bytes = stream.read(wanted)
-    if len(body) < wanted:
-        pieces = [body]
-        missing = wanted - len(body)
-        while missing and (piece := stream.read(min(missing, _PIECE))):
-            pieces.append(piece)
-            missing -= len(piece)
-        body = b"".join(pieces)
-    if len(body) > LARGEST_BODY:
-        raise _too_large()
-    if declared and len(body) < wanted:
-        raise RefusedError(400, "cut_off", "The body is shorter than it was declared.")
-    return body
-
-
-def _decoded(body: bytes, encoding: str) -> bytes:
-    """Return the body decompressed. Raises RefusedError for anything but one gzip member that stays in bounds."""
-    encoding = encoding.strip().lower()
-    if encoding in ("", "identity"):
-        return body
-    if encoding != "gzip":
-        raise RefusedError(415, "wrong_encoding", "Send the body as it is, or compressed with gzip alone.")
-    unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-    try:
-        unpacked = unpacker.decompress(body, LARGEST_BODY + 1)
-    except zlib.error:
-        raise _not_gzip() from None
-    if len(unpacked) > LARGEST_BODY:
-        raise _too_large()
-    if not unpacker.eof or unpacker.unused_data:
-        raise _not_gzip()
-    return unpacked
-
-
-def _too_large() -> RefusedError:
-    return RefusedError(413, "too_large", "The body is larger than 1 MiB.")
-
-
-def _not_gzip() -> RefusedError:
-    return RefusedError(400, "bad_encoding", "The body is not one whole gzip stream.")
 
 
 def _error(code: str, message: str) -> bytes:
