@@ -83,6 +83,33 @@ def test_the_reference_page_shows_it(house: Assembly) -> None:
     assert "due_in_days" in page
 
 
+def test_the_builder_offers_it_with_its_form(house: Assembly) -> None:
+    visitor = Visitor(house)
+    page = visitor.post("/recipes/new", op="trigger:pipedrive.deal_created")
+    assert "<strong>Add a task</strong>" in page
+    path = f"/recipes/{house.recipes.all()[0].recipe.id}"
+    page = visitor.press(page, "builder", f"{path}/edit", ("op", f"add-step:{KEY}"))
+    for title, help_text in (
+        ("Subject", "What is to be done."),
+        ("Deal", "Its id."),
+        ("Due in days", "0 is today."),
+    ):
+        assert title in page
+        assert help_text in page
+    (step,) = house.recipes.all()[0].latest.definition["steps"]
+    assert (step["action"], step["connection"]) == (KEY, "acme-pipedrive")
+    assert step["fields"]["subject"] == "Call about {{ deal.title }}"
+
+
+def test_the_builder_shows_a_mistake_at_its_field(house: Assembly) -> None:
+    wrong = RECIPE.replace("due_in_days: 2", "due_in_days: soon")
+    (view,) = house.recipes.apply([("", read_definition(wrong))], draft=True)
+    page = Visitor(house).get(f"/recipes/{view.recipe.id}")
+    line = page[page.index('data-line="steps/0/fields/due_in_days"') :].split("</p>")[0]
+    assert 'data-state="error"' in line
+    assert "whole number" in line
+
+
 def test_its_recipe_shows_the_exact_request(house: Assembly) -> None:
     answer = offline_run(house, RECIPE)
     assert answer["outcome"] == "ok", answer
