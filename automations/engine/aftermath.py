@@ -6,11 +6,13 @@ from datetime import datetime
 from random import Random
 from typing import Any, Protocol
 
+import structlog
+
 from automations.clock import Clock
 from automations.engine import signals
 from automations.engine.connections import Connections
 from automations.engine.contracts import Outcome
-from automations.engine.decide import Ruling, decide
+from automations.engine.decide import Ruling, Verdict, decide
 from automations.engine.hands import Delivered, Hand, LookedUp
 from automations.engine.ledger import AttemptMade, Changes, Closing, Opening
 from automations.engine.retry import Park, Pause, Retry, after_failure
@@ -18,6 +20,8 @@ from automations.engine.stepping import Close, End, Walk, idempotency_key
 from automations.errors import AutomationError, OutcomeUnknownError
 from automations.model.columns import micros, moment
 from automations.model.states import DeliveryStatus, RunStatus
+
+_log = structlog.get_logger("aftermath")
 
 
 class Coordinator(Protocol):
@@ -136,16 +140,29 @@ class Aftermath:
 
     def _is_refused(self, hand: Hand, changes: Changes) -> bool:
         """Ask for the verdict again now that everything is known; True when it ended the run."""
-        walk, recipe = hand.walk, hand.walk.recipe
-        if not walk.memory.pop("undetermined", False):
+        walk = hand.walk
+        if not walk.memory.get("undetermined"):
             return False
-        directory = self._connections.directory(recipe.connection.id)
-        verdict = decide(recipe, walk.occurrence, walk.context, directory, looked_up=True)
+        verdict = self._verdict(walk)
+        if verdict.ruling is Ruling.BROKEN:
+            # A second try must look again and judge again: nothing has let this run pass yet.
+            walk.memory.pop("related", None)
+        else:
+            del walk.memory["undetermined"]
         if verdict.ruling is Ruling.PASSED:
             return False
         status = RunStatus.PARKED if verdict.ruling is Ruling.BROKEN else RunStatus.FILTERED
         self._runner.end(hand, End(status, verdict.reason, verdict.ruling.value), changes)
         return True
+
+    def _verdict(self, walk: Walk) -> Verdict:
+        recipe = walk.recipe
+        directory = self._connections.directory(recipe.connection.id)
+        try:
+            return decide(recipe, walk.occurrence, walk.context, directory, looked_up=True)
+        except Exception as error:  # noqa: BLE001 - a connector's bug parks its own run and nothing else
+            _log.exception("decide.failed", recipe=recipe.name, run_id=walk.run_id)
+            return Verdict(Ruling.BROKEN, f"the trigger failed unexpectedly with {type(error).__name__}")
 
     def _look_up_failed(self, hand: Hand, error: AutomationError, changes: Changes) -> None:
         walk, now = hand.walk, self._clock.now()

@@ -163,7 +163,7 @@ class Decider:
             recipe_id=recipe.recipe_id,
             version_id=recipe.version_id,
             event_id=event.id,
-            record_key=occurrence.record_key or event.record_key,
+            record_key=event.record_key,
             label=occurrence.label,
             lane=recipe.lane(event.record_key),
             status=status,

@@ -92,7 +92,7 @@ class Loader:
 
     def load(self, claims: Sequence[Claim]) -> list[Hand | Unusable]:
         events = self._events([claim.event_id for claim in claims])
-        past = self._past([c.run_id for c in claims if c.step_index >= 0 or c.claims_without_end > 1])
+        past = self._past([claim.run_id for claim in claims if claim.counter > 1])
         return [self._hand(claim, events.get(claim.event_id), past.get(claim.run_id, {})) for claim in claims]
 
     def _hand(

@@ -8,7 +8,6 @@ The statements are plain SQL: they carry thousands of rows a second, and both da
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,6 +17,7 @@ import orjson
 from sqlalchemy import Connection as SqlConnection
 
 from automations.clock import Clock
+from automations.engine.lanes import Lanes
 from automations.model.columns import micros
 from automations.model.database import Database
 from automations.model.states import DeliveryStatus, RunStatus
@@ -155,6 +155,7 @@ class Ledger:
         self._clock = clock
         self.owner = owner
         self._sql = database.sql
+        self._lanes = Lanes(database)
 
     # -- deciding
 
@@ -188,8 +189,8 @@ class Ledger:
 
     def _insert_runs(self, connection: SqlConnection, runs: Sequence[NewRun], now: int) -> int:
         queued_lanes = sorted({run.lane for run in runs if run.lane and run.status == RunStatus.QUEUED})
-        self._lock_lanes(connection, queued_lanes)
-        busy = self._busy_lanes(connection, queued_lanes)
+        self._lanes.lock(connection, queued_lanes)
+        busy = self._lanes.occupied(connection, queued_lanes)
         rows: list[tuple[Any, ...]] = []
         ready = 0
         for run in runs:
@@ -209,20 +210,6 @@ class Ledger:
         if rows:
             connection.exec_driver_sql(self._sql(_INSERT_RUN), rows)
         return ready
-
-    def _busy_lanes(self, connection: SqlConnection, lanes: Sequence[str]) -> set[str]:
-        busy: set[str] = set()
-        for chunk in _chunks(lanes):
-            sql = f"SELECT DISTINCT lane FROM run WHERE lane IN ({_marks(chunk)})"  # noqa: S608
-            busy |= {row[0] for row in connection.exec_driver_sql(self._sql(sql), tuple(chunk))}
-        return busy
-
-    def _lock_lanes(self, connection: SqlConnection, lanes: Iterable[str]) -> None:
-        """Keep two transactions from joining and leaving one lane at once; SQLite has one writer anyway."""
-        if self._database.on_sqlite:
-            return
-        for key in sorted({zlib.crc32(lane.encode()) for lane in lanes}):
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(77, %s)", (key - 2**31,))
 
     # -- claiming
 
@@ -352,8 +339,8 @@ class Ledger:
         if not updates:
             return
         ended = [u for u in updates if u.claimable_at is None]
-        lanes = self._lanes_of(connection, [u.claim.run_id for u in ended])
-        self._lock_lanes(connection, lanes)
+        lanes = self._lanes.of_runs(connection, [u.claim.run_id for u in ended])
+        self._lanes.lock(connection, lanes)
         connection.exec_driver_sql(
             self._sql(_UPDATE_RUN),
             [
@@ -365,19 +352,7 @@ class Ledger:
                 for u in updates
             ],
         )  # fmt: skip
-        self._promote(connection, lanes, now)
-
-    def _lanes_of(self, connection: SqlConnection, run_ids: Sequence[int]) -> list[str]:
-        lanes: set[str] = set()
-        for chunk in _chunks(run_ids):
-            sql = f"SELECT lane FROM run WHERE lane IS NOT NULL AND id IN ({_marks(chunk)})"  # noqa: S608
-            lanes |= {row[0] for row in connection.exec_driver_sql(self._sql(sql), tuple(chunk))}
-        return sorted(lanes)
-
-    def _promote(self, connection: SqlConnection, lanes: Sequence[str], now: int) -> None:
-        """The oldest run that is left in each lane may now be claimed."""
-        if lanes:
-            connection.exec_driver_sql(self._sql(_PROMOTE), [(now, lane) for lane in lanes])
+        self._lanes.let_next_go(connection, lanes, now)
 
 
 def _claim_of(row: Any) -> Claim:
@@ -437,9 +412,4 @@ _UPDATE_RUN = """
 UPDATE run SET status=?, reason=?, reason_kind=?, step_index=?, connection_id=?, claimable_at=?, memory=?,
   finished_at=?, lane=CASE WHEN ?=1 THEN lane END, lease_owner=NULL, lease_until=NULL, claims_without_end=0
 WHERE id=?
-"""
-
-_PROMOTE = """
-UPDATE run SET claimable_at=?
-WHERE id=(SELECT MIN(id) FROM run WHERE lane=?) AND status='queued' AND claimable_at IS NULL
 """

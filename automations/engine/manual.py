@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
-from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from automations.clock import Clock
+from automations.engine.lanes import Lanes
 from automations.errors import InputError
+from automations.model.columns import micros
+from automations.model.connection import Connection
 from automations.model.database import Database
 from automations.model.history import Delivery, Run
 from automations.model.recipe import Recipe, RecipeVersion
@@ -22,6 +25,7 @@ class ManualWork:
         self._database = database
         self._clock = clock
         self._ring = ring
+        self._lanes = Lanes(database)
 
     def try_now(self, run_id: int) -> None:
         """Let a parked or waiting run go on at once: closed effects stay closed, the rest is sent again.
@@ -29,35 +33,29 @@ class ManualWork:
         A delivery that could not be rendered is rendered anew; one that was sent keeps its values and key.
         Raises InputError when the run is neither parked nor waiting.
         """
-        with self._database.write() as session:
-            run = self._run(session, run_id, {RunStatus.PARKED, RunStatus.WAITING})
-            for delivery in session.exec(
-                select(Delivery).where(
-                    col(Delivery.run_id) == run_id, col(Delivery.status) == str(DeliveryStatus.PARKED)
-                )
-            ):
+        with self._run(run_id, {RunStatus.PARKED, RunStatus.WAITING}) as (session, run):
+            for delivery in _deliveries(session, run_id, DeliveryStatus.PARKED):
                 if delivery.fields is None:
                     session.delete(delivery)
                 else:
                     # A person looked: what was in doubt is sent again on their word.
-                    delivery.status, delivery.reason_kind, delivery.closed_at = (
-                        DeliveryStatus.WAITING,
-                        "",
-                        None,
-                    )
+                    delivery.status, delivery.reason_kind = DeliveryStatus.WAITING, ""
+                    delivery.closed_at = None
                     session.add(delivery)
             self._requeue(session, run)
         self._ring()
 
     def mark_done(self, run_id: int, why: str) -> None:
-        """Take a parked delivery's effect as done, because a person saw it on the other side; the run goes on."""
-        with self._database.write() as session:
-            run = self._run(session, run_id, {RunStatus.PARKED})
-            parked = session.exec(
-                select(Delivery).where(
-                    col(Delivery.run_id) == run_id, col(Delivery.status) == str(DeliveryStatus.PARKED)
+        """Take a parked delivery's effect as done, because a person saw it on the other side; the run goes on.
+
+        Raises InputError when the run is not parked, or stopped before any delivery.
+        """
+        with self._run(run_id, {RunStatus.PARKED}) as (session, run):
+            parked = _deliveries(session, run_id, DeliveryStatus.PARKED)
+            if not parked:
+                raise InputError(
+                    f"Run {run_id} has no parked delivery that could be marked as done. Try it again, or cancel it."
                 )
-            ).all()
             for delivery in parked:
                 delivery.status = DeliveryStatus.SUCCEEDED
                 delivery.reason, delivery.reason_kind = f"marked as done: {why}", ""
@@ -68,59 +66,82 @@ class ManualWork:
 
     def cancel(self, run_id: int, why: str) -> None:
         """End a run that is not in a worker's hands; what it did stays done."""
-        with self._database.write() as session:
-            run = self._run(session, run_id, {RunStatus.PARKED, RunStatus.WAITING, RunStatus.QUEUED})
-            lane = run.lane
-            run.status, run.reason, run.reason_kind = RunStatus.CANCELLED, why or "cancelled by a person", ""
-            run.claimable_at, run.lane, run.finished_at = None, None, self._clock.now()
+        with self._run(run_id, {RunStatus.PARKED, RunStatus.WAITING, RunStatus.QUEUED}) as (session, run):
+            now, reason = self._clock.now(), why or "cancelled by a person"
+            lane, was_active = run.lane, run.claimable_at is not None
+            run.status, run.reason, run.reason_kind = RunStatus.CANCELLED, reason, ""
+            run.claimable_at, run.lane, run.finished_at = None, None, now
             session.add(run)
+            for delivery in _deliveries(session, run_id, DeliveryStatus.WAITING):
+                delivery.status, delivery.reason, delivery.reason_kind = DeliveryStatus.SKIPPED, reason, ""
+                delivery.next_attempt_at, delivery.closed_at = None, now
+                session.add(delivery)
             session.flush()
-            if lane:
-                self._promote(session, lane)
+            # One that stood behind the active run leaves a lane that goes on by itself.
+            if lane is not None and was_active:
+                self._lanes.let_next_go(session.connection(), [lane], micros(now))
         self._ring()
 
-    def _run(self, session: Session, run_id: int, wanted: set[RunStatus]) -> Run:
-        run = session.exec(select(Run).where(col(Run.id) == run_id).with_for_update()).first()
-        if run is None:
-            raise InputError(f"There is no run {run_id}.", status=404)
-        if run.status not in wanted:
-            raise InputError(
-                f"Run {run_id} is {run.status}; this can be done only when it is {' or '.join(sorted(wanted))}."
-            )
-        return run
+    @contextmanager
+    def _run(self, run_id: int, wanted: set[RunStatus]) -> Iterator[tuple[Session, Run]]:
+        """Yield the run in a transaction that has its lane for itself.
+
+        The lane is locked before the row, and a row that a worker is writing is not waited for: the worker may be
+        waiting for the lane.
+        """
+        with self._database.write() as session:
+            seen = session.exec(select(Run.recipe_id, Run.record_key).where(col(Run.id) == run_id)).first()
+            if seen is None:
+                raise InputError(f"There is no run {run_id}.", status=404)
+            self._lanes.lock(session.connection(), [_lane(*seen)])
+            run = session.exec(
+                select(Run).where(col(Run.id) == run_id).with_for_update(skip_locked=True)
+            ).first()
+            status = run.status if run is not None else RunStatus.RUNNING
+            if run is None or status not in wanted:
+                raise InputError(
+                    f"Run {run_id} is {status}; this can be done only when it is {' or '.join(sorted(wanted))}."
+                )
+            yield session, run
 
     def _requeue(self, session: Session, run: Run) -> None:
-        """Put the run back into its lane, behind whatever holds it now."""
+        """Put the run back into its lane, behind whatever is active there now."""
         version = session.get_one(RecipeVersion, run.version_id)
         ordered = version.definition.get("order", "per_record") == "per_record" and run.record_key
-        lane = f"{run.recipe_id}:{run.record_key}" if ordered else None
+        lane = _lane(run.recipe_id, run.record_key) if ordered else None
         session.flush()
-        busy = 0
-        if lane is not None and run.lane is None:
-            busy = session.exec(select(func.count()).select_from(Run).where(col(Run.lane) == lane)).one()
-        elif run.lane is not None:
-            busy = 0 if run.claimable_at is not None else 1
+        behind = (
+            lane is not None and run.lane is None and bool(self._lanes.occupied(session.connection(), [lane]))
+        )
+        if _was_never_judged(run):
+            run.memory = {"undetermined": True}
         run.lane = lane
         run.status, run.reason, run.reason_kind = RunStatus.QUEUED, "", ""
         run.claims_without_end, run.finished_at = 0, None
-        run.claimable_at = None if busy else self._clock.now()
-        run.connection_id = self._next_connection(session, run, version)
+        run.claimable_at = None if behind else self._clock.now()
+        run.connection_id = run.connection_id or self._next_connection(session, run, version)
         session.add(run)
 
     def _next_connection(self, session: Session, run: Run, version: RecipeVersion) -> int:
-        from automations.model.connection import Connection
-
+        """Return whom a run that had ended talks to next: it is claimed with that connection's work."""
+        if (run.memory or {}).get("undetermined"):
+            return session.get_one(Recipe, run.recipe_id).trigger_connection_id or 0
         steps = version.definition.get("steps") or []
         index = max(run.step_index, 0)
-        if not run.memory and run.step_index < 0:
-            recipe = session.get_one(Recipe, run.recipe_id)
-            return recipe.trigger_connection_id or 0
         name = steps[index].get("connection", "") if index < len(steps) else ""
-        found = session.exec(select(Connection.id).where(col(Connection.name) == name)).first()
-        return found or 0
+        return session.exec(select(Connection.id).where(col(Connection.name) == name)).first() or 0
 
-    def _promote(self, session: Session, lane: str) -> None:
-        oldest = session.exec(select(Run).where(col(Run.lane) == lane).order_by(col(Run.id)).limit(1)).first()
-        if oldest is not None and oldest.status == RunStatus.QUEUED and oldest.claimable_at is None:
-            oldest.claimable_at = self._clock.now()
-            session.add(oldest)
+
+def _lane(recipe_id: int, record_key: str) -> str:
+    return f"{recipe_id}:{record_key}"
+
+
+def _was_never_judged(run: Run) -> bool:
+    """Tell whether the run stopped before its recipe's conditions had let it pass."""
+    return run.status == RunStatus.PARKED and run.step_index < 0 and not run.memory
+
+
+def _deliveries(session: Session, run_id: int, status: DeliveryStatus) -> Sequence[Delivery]:
+    return session.exec(
+        select(Delivery).where(col(Delivery.run_id) == run_id, col(Delivery.status) == str(status))
+    ).all()

@@ -90,7 +90,7 @@ class PastDelivery:
 class Walk:
     """One run on its way. `next_move` tells what to do; `done` takes what came of it.
 
-    memory: what must survive a restart: `related`, `steps`, `waited` (index of the step waited for).
+    memory: what must survive a restart: `related`, `steps`, `waited` (index of the last step waited for).
     """
 
     recipe: CompiledRecipe
@@ -130,7 +130,7 @@ class Walk:
             return LookUp(self.recipe.connection.id)
         while self.step_index < len(self.recipe.steps):
             step = self.recipe.steps[self.step_index]
-            if step.part.wait_s and self.memory.get("waited") != step.index:
+            if step.part.wait_s and self.memory.get("waited", -1) < step.index:
                 return WaitUntil(
                     now + timedelta(seconds=step.part.wait_s), f"waits {step.part.wait} before {step.name}"
                 )
@@ -185,7 +185,12 @@ class Walk:
 
     def _each(self, step: CompiledStep) -> Sequence[Any]:
         assert step.for_each is not None
-        found = render(step.for_each, self.context)
+        try:
+            found = render(step.for_each, self.context)
+        except MappingError as error:
+            raise MappingError(
+                f"Step {step.name!r}, for_each: {error.message}", step=step.name, field="for_each"
+            ) from error
         if found is MISSING or found is None:
             return []
         if not isinstance(found, list):

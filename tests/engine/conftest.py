@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,20 +18,26 @@ from tests.engine.toy import TARGETS, ToyTarget, arrival, toy_registry
 
 
 class HandClock:
-    """A clock that moves when told; the monotonic one runs on."""
+    """A clock that moves when told; the monotonic one runs on by itself as well."""
 
     def __init__(self) -> None:
         self.at = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+        self._passed_s = 0.0
 
     def now(self) -> datetime:
         return self.at
 
     def monotonic_s(self) -> float:
-        import time
-
-        return time.monotonic()
+        return time.monotonic() + self._passed_s
 
     def advance(self, **duration: float) -> None:
+        """Let time pass."""
+        passed = timedelta(**duration)
+        self.at += passed
+        self._passed_s += passed.total_seconds()
+
+    def jump(self, **duration: float) -> None:
+        """Set the wall clock forward or back, as an operator or a time server does; no time passes."""
         self.at += timedelta(**duration)
 
 
@@ -80,11 +87,16 @@ class ToyHouse:
         assert self.connection.id is not None
         return self.assembly.intake.accept(self.connection.id, arrivals)
 
-    def thing(self, id: int = 1, n: int = 0, **more: Any) -> Any:  # noqa: A002
+    def thing(self, id: int = 1, n: int = 0, **more: Any) -> Any:
         return self.send(arrival(id, n, **more))[0]
 
     def work(self) -> None:
         self.runner.work_until_idle()
+
+    def step(self, text: str = "{{ thing.id }}/{{ thing.n }}", **more: Any) -> dict[str, Any]:
+        """Return a step that writes a text down, or what `more` says."""
+        fields = {"text": text, **more.pop("fields", {})}
+        return {"name": "write", "action": "toy.write_down", "connection": "toys", "fields": fields, **more}
 
     def statuses(self) -> list[str]:
         return [str(line.run.status) for line in reversed(self.assembly.history.runs(limit=1000))]

@@ -230,7 +230,7 @@ class Post(_Toy):
     batch = _Mailbag()
 
 
-def arrival(id: int, n: int = 0, **more: Any) -> Arrival:  # noqa: A002
+def arrival(id: int, n: int = 0, **more: Any) -> Arrival:
     """Return an arrival about thing `id`; `n` tells one from another."""
     body = {"id": id, "n": n, **more}
     return Arrival(

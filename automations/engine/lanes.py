@@ -1,0 +1,82 @@
+"""Lanes: the runs of one record in one recipe follow each other.
+
+At most one run of a lane is active: it may be claimed, is in a worker's hands, or waits for its time. The rest
+stand behind it, queued and not claimable. Whoever joins or leaves a lane locks it first, writes, and then
+lets the next one go, all in one transaction.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Collection, Iterable, Sequence
+
+from sqlalchemy import Connection as SqlConnection
+
+from automations.model.database import Database
+
+MANY = 200
+_EVERY_LANE = (78, 0)
+_ONE_LANE = 77
+_CHUNK = 500
+
+_PROMOTE = """
+UPDATE run SET claimable_at=?
+WHERE id=(SELECT MIN(id) FROM run WHERE lane=?) AND status='queued' AND claimable_at IS NULL
+"""
+
+
+class Lanes:
+    """The statements on lanes, each within a transaction of the caller."""
+
+    def __init__(self, database: Database) -> None:
+        self._on_sqlite = database.on_sqlite
+        self._sql = database.sql
+
+    def lock(self, connection: SqlConnection, lanes: Collection[str]) -> None:
+        """Keep two transactions from joining and leaving one lane at once, until this one ends.
+
+        SQLite has one writer anyway. PostgreSQL keeps every lock in a table of limited size, so a transaction on
+        many lanes takes one lock over all of them; one on a few shares that lock and takes their own.
+        """
+        if self._on_sqlite or not lanes:
+            return
+        if len(lanes) > MANY:
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s, %s)", _EVERY_LANE)
+            return
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock_shared(%s, %s)", _EVERY_LANE)
+        # In one order everywhere, so that two transactions never wait for each other.
+        for key in sorted({zlib.crc32(lane.encode()) for lane in lanes}):
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s, %s)", (_ONE_LANE, key - 2**31))
+
+    def occupied(self, connection: SqlConnection, lanes: Sequence[str]) -> set[str]:
+        """Return those of the lanes that have any run in them."""
+        found: set[str] = set()
+        for chunk in _chunks(lanes):
+            sql = f"SELECT DISTINCT lane FROM run WHERE lane IN ({_marks(chunk)})"  # noqa: S608 - marks only
+            found |= {row[0] for row in connection.exec_driver_sql(self._sql(sql), tuple(chunk))}
+        return found
+
+    def of_runs(self, connection: SqlConnection, run_ids: Sequence[int]) -> list[str]:
+        """Return the lanes that these runs are in."""
+        found: set[str] = set()
+        for chunk in _chunks(run_ids):
+            sql = f"SELECT lane FROM run WHERE lane IS NOT NULL AND id IN ({_marks(chunk)})"  # noqa: S608
+            found |= {row[0] for row in connection.exec_driver_sql(self._sql(sql), tuple(chunk))}
+        return sorted(found)
+
+    def let_next_go(self, connection: SqlConnection, lanes: Iterable[str], now: int) -> None:
+        """Make the oldest run of each lane claimable. Only for lanes whose active run has just left.
+
+        now: microseconds, as stored.
+        """
+        parameters = [(now, lane) for lane in lanes]
+        if parameters:
+            connection.exec_driver_sql(self._sql(_PROMOTE), parameters)
+
+
+def _chunks(items: Sequence[object]) -> Iterable[Sequence[object]]:
+    return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
+
+
+def _marks(items: Sequence[object]) -> str:
+    return ", ".join("?" * len(items))
