@@ -9,7 +9,7 @@ from typing import Any
 
 from automations.engine.conditions import Condition, parse_condition
 from automations.engine.context import known_names
-from automations.engine.contracts import Action, ConnectionKind, Trigger, TriggerFields
+from automations.engine.contracts import Action, ConnectionKind, DirectoryLike, Trigger, TriggerFields
 from automations.engine.conversion import convert, type_words
 from automations.engine.definition import Definition, StepPart, path_text
 from automations.engine.mapping import FieldMapping, is_expression
@@ -28,6 +28,9 @@ class ConnectionFacts:
 
 
 FindConnection = Callable[[str], ConnectionFacts | None]
+
+KnowAccount = Callable[[int], tuple[Any, DirectoryLike] | None]
+"""Returns a connection's settings and what is remembered of its account; None where neither can be read."""
 
 
 @dataclass(frozen=True)
@@ -82,23 +85,35 @@ class CompiledRecipe:
 
 
 def compile_recipe(
-    definition: Definition, registry: Registry, find_connection: FindConnection, *, file: str = ""
+    definition: Definition,
+    registry: Registry,
+    find_connection: FindConnection,
+    *,
+    file: str = "",
+    know_account: KnowAccount | None = None,
 ) -> CompiledRecipe:
     """Return the recipe ready to run.
 
+    know_account: given when a recipe is saved, so that actions check mappings against the account, too.
     Raises RecipeProblems with everything that is wrong, each with its path and the nearest right name.
     """
-    return _Compiler(definition, registry, find_connection, file).compile()
+    return _Compiler(definition, registry, find_connection, file, know_account).compile()
 
 
 class _Compiler:
     def __init__(
-        self, definition: Definition, registry: Registry, find_connection: FindConnection, file: str
+        self,
+        definition: Definition,
+        registry: Registry,
+        find_connection: FindConnection,
+        file: str,
+        know_account: KnowAccount | None,
     ) -> None:
         self.definition = definition
         self.registry = registry
         self.find_connection = find_connection
         self.file = file
+        self.know_account = know_account
         self.problems: list[RecipeError] = []
         self._hints: frozenset[str] = frozenset()
 
@@ -112,7 +127,9 @@ class _Compiler:
         own_names = trigger.names if trigger else ()
         condition = self._condition(self.definition.only_if, "only_if", known_names(entity, own_names))
         steps = tuple(
-            filter(None, (self._step(i, part, entity, own_names) for i, part in enumerate(self.definition.steps)))
+            filter(
+                None, (self._step(i, part, entity, own_names) for i, part in enumerate(self.definition.steps))
+            )
         )
         if self.problems:
             raise RecipeProblems(self.problems)
@@ -220,7 +237,14 @@ class _Compiler:
         mapping = self._mapping(action, part, where, names)
         if mapping is None:
             return None
+        self._fits_the_account(action, part, connection_id, where)
         return CompiledStep(index, part, action, connection_id, mapping, condition, for_each)
+
+    def _fits_the_account(self, action: Action, part: StepPart, connection_id: int, where: str) -> None:
+        account = self.know_account(connection_id) if self.know_account and connection_id else None
+        if account is not None:
+            for name, message in action.check_mapping(part.fields, *account):
+                self._say(f"{where}.fields.{name}", message)
 
     def _for_each(self, part: StepPart, where: str, names: frozenset[str]) -> Template | None:
         if part.for_each is None:

@@ -553,6 +553,16 @@ class Action:
     def check(self, fields: Any) -> None:
         """Check typed values against rules of the target before anything leaves. Raises FieldsError."""
 
+    def check_mapping(
+        self, fields: Mapping[str, Any], settings: Any, directory: DirectoryLike
+    ) -> Sequence[tuple[str, str]]:
+        """Return what is wrong with a mapping as the author wrote it, as (field, message); nothing may leave.
+
+        fields: templates and constants. settings, directory: of the connection that the step uses; lists that
+        were never fetched are None, and then nothing is known to be wrong.
+        """
+        return ()
+
 
 def error_as_json(error: AutomationError) -> JsonObject:
     """Return `{kind, step, field, message}`, the shape that test-runs and history show."""

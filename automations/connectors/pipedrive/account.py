@@ -25,6 +25,26 @@ def wrong(field: str, value: Any, wanted: str) -> FieldsError:
     return FieldsError(f"{field}: {shown!r} is not {wanted}.", field=field, value=shown, wanted=wanted)
 
 
+def listed(client: PipedriveClient, list_name: str, wanted: Any) -> list[JsonObject] | None:
+    """Return the entries of a list that are called `wanted`, or have that id; None where it cannot be had.
+
+    A text is a name first. The list is fetched again when it has nothing of that name; deleted entries do not
+    count.
+    """
+    for again in (False, True):
+        entries = client.lists.fetch(list_name) if again else client.lists.get(list_name)
+        if entries is None:
+            return None
+        usable = [entry for entry in entries if not entry.get("is_deleted")]
+        named = (
+            [] if isinstance(wanted, int) else [one for one in usable if same_name(one.get("name"), wanted)]
+        )
+        found = named or [one for one in usable if same_name(one.get("id"), wanted)]
+        if found:
+            return found
+    return []
+
+
 # -- users ----------------------------------------------------------------------------------------
 
 

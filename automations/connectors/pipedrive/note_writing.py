@@ -6,10 +6,11 @@ import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from automations.connectors.pipedrive import links
+from automations.connectors.pipedrive.read_back import made_since, moment
 from automations.connectors.pipedrive.upserting import changed_part
 from automations.engine.contracts import Call, JsonObject, Outcome
 from automations.errors import RejectedError
@@ -25,7 +26,6 @@ LINKS: Mapping[str, tuple[str, str]] = {
 _LEAD = ("lead_id", "pinned_to_lead_flag")
 _PINS = dict((*LINKS.values(), _LEAD))
 _LOOKED_BACK = 100
-_COUNTS_AS_OURS = timedelta(hours=1)
 
 
 @dataclass
@@ -79,13 +79,9 @@ class NoteUpsert:
 
     def _links(self, *, may_create: bool) -> JsonObject:
         """Return the ids of what the note is on. Raises RejectedError when nothing of it was found."""
-        tied: JsonObject = {}
-        for entity, (key, _) in LINKS.items():
-            found = links.link(self.client, entity, self.mapped, may_create=may_create)
-            if found is not None and found.number is not None:
-                tied[key] = found.number
-            if found is not None and found.note:
-                self.notes.append(found.note)
+        found = links.link_all(self.client, LINKS, self.mapped, may_create=may_create)
+        self.notes += [one.note for one in found.values() if one.note]
+        tied = {LINKS[entity][0]: one.number for entity, one in found.items() if one.number is not None}
         if self.mapped.get("lead_id"):
             tied["lead_id"] = self.mapped["lead_id"]
         if not tied:
@@ -128,12 +124,12 @@ class NoteUpsert:
             return False
         if _plain(note.get("content")) != _plain(self.mapped["content"]):
             return False
-        written = _moment(note.get("add_time"))
+        written = moment(note.get("add_time"))
         if self.mapped.get("add_time") is not None:
-            return written == _moment(_spaced(self.mapped["add_time"]))
-        now = _moment(self.call.now)
+            return written == moment(_spaced(self.mapped["add_time"]))
+        since = made_since(self.call)
         # An older note with these words is that of an earlier event.
-        return written is None or now is None or written >= now - _COUNTS_AS_OURS
+        return written is None or since is None or written >= since
 
 
 def _outcome(
@@ -162,14 +158,6 @@ def _as_sent(body: JsonObject) -> JsonObject:
 def _spaced(when: datetime) -> str:
     aware = when if when.tzinfo else when.replace(tzinfo=UTC)
     return aware.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _moment(value: Any) -> datetime | None:
-    try:
-        when = datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def _plain(content: Any) -> str:

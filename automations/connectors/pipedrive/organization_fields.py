@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from automations.connectors.pipedrive import account, links, values
-from automations.connectors.pipedrive.matching import Match, match_for
+from automations.connectors.pipedrive.match import Match, match_for
 from automations.connectors.pipedrive.upserting import Upsert
 from automations.engine.contracts import JsonObject, Outcome
 from automations.errors import FieldsError
@@ -38,6 +38,9 @@ def match_of(client: PipedriveClient, mapped: Mapping[str, Any]) -> Match:
 @dataclass
 class OrganizationUpsert(Upsert):
     """One organization, and the person that is to belong to it."""
+
+    entity = "organization"
+    match: Match
 
     def body(self, now: JsonObject) -> JsonObject:
         body: JsonObject = {"name": self.mapped["name"]} if self.mapped.get("name") else {}

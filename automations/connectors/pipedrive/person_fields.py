@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from automations.connectors.pipedrive import account, contact_details, links
-from automations.connectors.pipedrive.matching import Match, match_for
+from automations.connectors.pipedrive.match import Match, match_for
 from automations.connectors.pipedrive.upserting import Upsert
 from automations.engine.contracts import JsonObject
 from automations.errors import FieldsError
@@ -58,6 +58,9 @@ def wanted_details(mapped: Mapping[str, Any], name: str) -> list[JsonObject]:
 class PersonUpsert(Upsert):
     """One person."""
 
+    entity = "person"
+    match: Match
+
     def body(self, now: JsonObject) -> JsonObject:
         mapped = self.mapped
         body: JsonObject = {name: mapped[name] for name in _NAMES if name in mapped}
@@ -66,11 +69,7 @@ class PersonUpsert(Upsert):
                 replace = mapped[name] is None or bool(mapped.get(f"replace_{name}"))
                 wanted = wanted_details(mapped, name)
                 body[name] = contact_details.merged(now.get(name), wanted, key, replace=replace)
-        body.update(self.shared(now))
-        organization = self.linked("organization")
-        if organization is not None:
-            body["org_id"] = organization
-        return body
+        return {**body, **self.shared(now), **self.tied({"organization": "org_id"})}
 
     def body_of_new(self) -> JsonObject:
         self._check_name()

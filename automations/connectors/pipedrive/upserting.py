@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from automations.connectors.pipedrive import account, links, matching, records, values
-from automations.connectors.pipedrive.matching import Found, IfMany, Match, Mode
+from automations.connectors.pipedrive import account, links, matching, read_back, records, values
+from automations.connectors.pipedrive.match import Match
+from automations.connectors.pipedrive.matching import Found, IfMany, Mode
 from automations.engine.contracts import Call, JsonObject, Outcome
 
 if TYPE_CHECKING:
@@ -23,19 +24,18 @@ if TYPE_CHECKING:
 class Upsert:
     """One upsert of one record. Subclasses say what is sent.
 
-    mapped: what the author mapped and nothing else. notes: what to tell beside the outcome.
+    match: None where every event makes a new record. mapped: what the author mapped and nothing else. notes:
+    what to tell beside the outcome.
     """
 
+    entity: ClassVar[str]
+
     client: PipedriveClient
-    match: Match
+    match: Match | None
     mapped: Mapping[str, Any]
     call: Call
     may_create_links: bool = True
     notes: list[str] = field(default_factory=list)
-
-    @property
-    def entity(self) -> str:
-        return self.match.entity
 
     @property
     def mode(self) -> Mode:
@@ -55,10 +55,20 @@ class Upsert:
         """Return the body of a create, match value included. Raises FieldsError when something is missing."""
         raise NotImplementedError
 
+    def changes(self, record: JsonObject) -> JsonObject:
+        """Return what of the body the record does not hold yet."""
+        return changed_part(self.body(record), self.comparable(record))
+
+    def comparable(self, record: JsonObject) -> JsonObject:
+        """Return a record as it is read in the shape of a body as it is written."""
+        return record
+
     # -- doing it
 
     def perform(self) -> Outcome:
-        found = self._find_or_create()
+        if self.match is None:
+            return self._make()
+        found = self._find_or_create(self.match)
         if found.record is None:
             return self._nothing(None, f"No {self.entity} has {self.match.words}, and this step only updates")
         if found.created:
@@ -69,10 +79,16 @@ class Upsert:
             )
         return self._update(found)
 
-    def _find_or_create(self) -> Found:
+    def _make(self) -> Outcome:
+        if self.mode == "update_only":
+            return self._nothing(None, f"Nothing names the {self.entity}, and this step only updates")
+        record = self.client.create(self.entity, self.body_of_new())
+        return self._outcome(record, f"Created {self._label(record)}", created=True)
+
+    def _find_or_create(self, match: Match) -> Found:
         return matching.find_or_create(
             self.client,
-            self.match,
+            match,
             mode=self.mode,
             if_many="oldest" if self.mode == "create_only" else self.if_many,
             create=lambda: self.client.create(self.entity, self.body_of_new()),
@@ -81,7 +97,7 @@ class Upsert:
 
     def _update(self, found: Found) -> Outcome:
         record = found.record or {}
-        changes = changed_part(self.body(record), record)
+        changes = self.changes(record)
         merged = f", {len(found.merged)} merged into it" if found.merged else ""
         if not changes:
             words = f"Nothing to change in {self._label(record)}{merged}"
@@ -94,14 +110,28 @@ class Upsert:
 
     def settle(self) -> Outcome | None:
         """Tell what became of an attempt whose reply was lost: done when the record is there and as wanted."""
+        if self.match is None:
+            return self._settle_new()
         found = matching.find_after_doubt(self.client, self.match)
         if not found or (len(found) > 1 and self.if_many == "merge"):
             return None
         record = matching.choose(self.client, self.match, found, self.if_many).record or {}
-        if self.mode != "create_only" and changed_part(self.body(record), record):
+        if self.mode != "create_only" and self.changes(record):
             return None
         created = record.get("update_time") in (None, record.get("add_time"))
         return self._outcome(record, f"{self._label(record)} is as it should be", created=created)
+
+    def _settle_new(self) -> Outcome | None:
+        body = self.body({})
+        made = read_back.just_made(
+            self.client,
+            self.entity,
+            self.call,
+            lambda record: not changed_part(body, self.comparable(record)),
+        )
+        if made is None:
+            return None
+        return self._outcome(made, f"{self._label(made)} was created", created=True)
 
     # -- telling it
 
@@ -120,7 +150,7 @@ class Upsert:
                 "id": record.get("id"),
                 "record": record,
                 "created": created,
-                "matched_by": self.match.shown if record and not created else "",
+                "matched_by": self.match.shown if self.match and record and not created else "",
                 "changed": changed or [],
             },
             "; ".join([words, *self.notes]) + ".",
@@ -158,12 +188,17 @@ class Upsert:
 
     def linked(self, entity: str) -> Any:
         """Return the id for a link, None when there is none to set; notes what was left out."""
-        found = links.link(self.client, entity, self.mapped, may_create=self.may_create_links)
-        if found is None:
-            return None
-        if found.note:
-            self.notes.append(found.note)
-        return found.number
+        return self.tied({entity: entity}).get(entity)
+
+    def tied(self, keys: Mapping[str, str]) -> JsonObject:
+        """Return the ids for the mapped links, null for those to be taken away. keys: entity -> body's key.
+
+        Creates what is missing where the author wants it, so everything else must have been checked before.
+        """
+        found = links.link_all(self.client, keys, self.mapped, may_create=self.may_create_links)
+        self.notes += [one.note for one in found.values() if one.note]
+        body = {keys[entity]: one.number for entity, one in found.items() if one.number is not None}
+        return body | {key: None for entity, key in keys.items() if links.is_cleared(entity, self.mapped)}
 
 
 def changed_part(body: JsonObject, now: JsonObject) -> JsonObject:
@@ -179,6 +214,17 @@ def changed_part(body: JsonObject, now: JsonObject) -> JsonObject:
         elif not values.is_same(wanted, held):
             changes[key] = wanted
     return changes
+
+
+def filled(mapped: Mapping[str, Any], name: str, entity: str) -> JsonObject:
+    """Return a text that a record always has, where mapped. Raises FieldsError when it is empty."""
+    if name not in mapped:
+        return {}
+    if not str(mapped[name] or "").strip():
+        raise account.wrong(
+            name, mapped[name], f"a text; every {entity} has a {name}, leave it out to keep it"
+        )
+    return {name: mapped[name]}
 
 
 def rfc3339(when: datetime) -> str:

@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from automations.connectors.pipedrive import links
+from automations.connectors.pipedrive import forms, links
 from automations.connectors.pipedrive.connection import PipedriveConnection
+from automations.connectors.pipedrive.mapping_checks import MatchingAction
 from automations.connectors.pipedrive.note_writing import LINKS, NoteUpsert
-from automations.engine.contracts import Action, ActionFields, Call, Outcome, field
+from automations.engine.contracts import ActionFields, Call, Outcome, field
 from automations.errors import FieldsError
 
 if TYPE_CHECKING:
     from automations.connectors.pipedrive.client import PipedriveClient
 
 
-class UpsertNote(Action):
+class UpsertNote(MatchingAction):
     """Write a note on a deal, person, organization or lead, or change the note whose id you give.
 
     At least one of them must be named. Each is found by its match field, by default the connection's, and its
@@ -24,7 +25,7 @@ class UpsertNote(Action):
     what it does not allow.
 
     Not repeatable: after a doubtful outcome the notes of that record are read back instead. A note with the
-    same content from the last hour then counts as the one.
+    same content written since the first attempt then counts as the one.
 
     Source: Pipedrive API v1, "Notes" (GET, POST, PUT), read 2026-11-22.
     """
@@ -34,6 +35,7 @@ class UpsertNote(Action):
     sentence = "Write a note in Pipedrive"
     connection = PipedriveConnection
     repeatable = False
+    linked = ("deal", "person", "organization")
     outputs: ClassVar[Mapping[str, str]] = {
         "id": "The note's id",
         "record": "The note as Pipedrive then has it",
@@ -72,30 +74,15 @@ class UpsertNote(Action):
         add_time: datetime | None = field(
             "Written at", "With a time zone; only for a new note.", default=None, advanced=True
         )
-        deal_match_field: str | None = field(
-            "Find the deal by", "`id`, `title`, or a custom field.", default=None
-        )
+        deal_match_field: str | None = forms.link_by("deal")
         deal_match_value: str | None = field("Deal", default=None, suggest="{{ deal.id }}", one_of="link")
-        deal_missing: Literal["skip", "stop"] = field(
-            "When the deal is missing", default="skip", choices=("skip", "stop"), advanced=True
-        )
-        person_match_field: str | None = field(
-            "Find the person by", "`id`, `email`, `phone`, `name`, or a custom field.", default=None
-        )
+        deal_missing: Literal["skip", "stop", "create"] = forms.link_missing("deal")
+        person_match_field: str | None = forms.link_by("person")
         person_match_value: str | None = field("Person", default=None, one_of="link")
-        person_missing: Literal["skip", "stop", "create"] = field(
-            "When the person is missing", default="skip", choices=("skip", "stop", "create"), advanced=True
-        )
-        organization_match_field: str | None = field(
-            "Find the organization by", "`id`, `name`, or a custom field.", default=None
-        )
+        person_missing: Literal["skip", "stop", "create"] = forms.link_missing("person")
+        organization_match_field: str | None = forms.link_by("organization")
         organization_match_value: str | None = field("Organization", default=None, one_of="link")
-        organization_missing: Literal["skip", "stop", "create"] = field(
-            "When the organization is missing",
-            default="skip",
-            choices=("skip", "stop", "create"),
-            advanced=True,
-        )
+        organization_missing: Literal["skip", "stop", "create"] = forms.link_missing("organization")
         lead_id: str | None = field("Lead", "Its id.", default=None, one_of="link")
 
     def check(self, fields: Fields) -> None:

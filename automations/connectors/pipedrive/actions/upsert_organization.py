@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from automations.connectors.pipedrive import forms
 from automations.connectors.pipedrive.connection import PipedriveConnection
+from automations.connectors.pipedrive.mapping_checks import MatchingAction
 from automations.connectors.pipedrive.organization_fields import OrganizationUpsert, match_of
-from automations.engine.contracts import Action, ActionFields, Call, Outcome, field
+from automations.engine.contracts import ActionFields, Call, Outcome, field
 
 if TYPE_CHECKING:
     from automations.connectors.pipedrive.client import PipedriveClient
 
 
-class UpsertOrganization(Action):
+class UpsertOrganization(MatchingAction):
     """Create an organization, or update the one that is there.
 
     The organization is found by the match field, by default the connection's, and the match value; by name, the
@@ -31,6 +33,8 @@ class UpsertOrganization(Action):
     sentence = "Create or update an organization in Pipedrive"
     connection = PipedriveConnection
     repeatable = False
+    entity = "organization"
+    linked = ("person",)
     outputs: ClassVar[Mapping[str, str]] = {
         "id": "The organization's id",
         "record": "The organization as Pipedrive then has it",
@@ -50,51 +54,26 @@ class UpsertOrganization(Action):
     )
 
     class Fields(ActionFields):
-        match_field: str | None = field(
-            "Find by", "`id`, `name`, or a custom field's label or key.", default=None
-        )
+        match_field: str | None = forms.find_by("organization")
         match_value: str | None = field("Value to find", "Stored on a new organization.", default=None)
-        mode: Literal["upsert", "update_only", "create_only"] | None = field(
-            "What it may do",
-            "Leave empty for the connection's choice.",
-            default=None,
-            choices=("upsert", "update_only", "create_only"),
-        )
-        if_many: Literal["stop", "oldest", "newest", "merge"] = field(
-            "When several match",
-            "Merge joins them into the oldest.",
-            default="stop",
-            choices=("stop", "oldest", "newest", "merge"),
-            advanced=True,
-        )
+        mode: Literal["upsert", "update_only", "create_only"] | None = forms.mode()
+        if_many: Literal["stop", "oldest", "newest", "merge"] = forms.if_many()
         name: str | None = field(
             "Name", "Needed for a new organization.", default=None, suggest="{{ organization.name }}"
         )
         address: str | dict[str, Any] | None = field(
             "Address", "One text, or an object with value.", default=None
         )
-        owner: int | str | None = field("Owner", "By id, e-mail or name.", default=None, choices="users")
-        labels: list[int | str] | None = field("Labels", "Added to those there, by name or id.", default=None)
-        visible_to: Literal[1, 3, 5, 7] | None = field(
-            "Visible to",
-            "1 owner, 3 company or owner's group, 5 group and sub-groups, 7 company, as your plan has it.",
-            default=None,
-            choices=("1", "3", "5", "7"),
-            advanced=True,
-        )
+        owner: int | str | None = forms.owner()
+        labels: list[int | str] | None = forms.labels()
+        visible_to: Literal[1, 3, 5, 7] | None = forms.visible_to()
         add_time: datetime | None = field(
             "Created at", "With a time zone; only for a new organization.", default=None, advanced=True
         )
-        custom_fields: dict[str, Any] | None = field(
-            "Custom fields", "By label or key; options by label or id. null clears.", default=None
-        )
-        person_match_field: str | None = field(
-            "Find the person by", "`id`, `email`, `phone`, `name`, or a custom field.", default=None
-        )
+        custom_fields: dict[str, Any] | None = forms.custom_fields()
+        person_match_field: str | None = forms.link_by("person")
         person_match_value: str | None = field("Person", "Who is to belong to it.", default=None)
-        person_missing: Literal["skip", "stop", "create"] = field(
-            "When the person is missing", default="skip", choices=("skip", "stop", "create")
-        )
+        person_missing: Literal["skip", "stop", "create"] = forms.link_missing("person")
 
     def perform(self, fields: Fields, client: PipedriveClient, call: Call) -> Outcome:
         mapped = fields.mapped()
