@@ -21,6 +21,7 @@ from automations.engine.reference.markdown import COMMAND, as_markdown
 from automations.engine.registry import Registry
 from automations.engine.retry import HORIZON, SCHEDULE_S
 from automations.settings import Settings
+from automations.web.app import create_app
 from tests.docs.markdown import DOCS, ROOT, anchors, blocks, documents, links, prose
 from tests.docs.tables import TABLES, walk, with_tables
 
@@ -113,6 +114,14 @@ def test_limits_are_told_as_they_are() -> None:
     text = (DOCS / "guarantees.md").read_text(encoding="utf-8")
     assert f"| steps of a recipe | {STEPS_MAX} |" in text
     assert f"| items of a `for_each` | {FOR_EACH_MAX:,} |" in text
+
+
+def test_what_is_not_built_yet_is_not_there() -> None:
+    """Whoever builds one of these takes it out of the list."""
+    names = {path[0] for path, _ in walk(main)}
+    assert not names & {"replay", "backfill", "retention", "token"}
+    assert "target" not in REGISTRY.kinds
+    assert not [name for name in REGISTRY.kinds["pipedrive"].Settings.model_fields if "oauth" in name]
 
 
 # -- what is documented exists
@@ -232,7 +241,24 @@ def test_action_of_the_readme_is_the_one_of_its_guide() -> None:
         assert line.strip().removesuffix('"""').removesuffix(" ...") in whole, line
 
 
-# -- the recipes in the documents
+# -- the examples in the documents
+
+
+def test_message_of_the_segment_guide_is_taken_once(instance: Path) -> None:
+    (block,) = blocks(DOCS / "connect-segment.md", "json")
+    assembly = Assembly.make(Settings(instance=instance), registry=REGISTRY)
+    try:
+        assembly.connections.save("segment", "acme-site", {})
+        client = create_app(assembly).test_client()
+        key = assembly.connections.reveal("acme-site")["write_key"]
+        sent: dict[str, Any] = {"data": block.text, "content_type": "application/json", "auth": (key, "")}
+        answers = [client.post("/v1/track", **sent) for _ in range(2)]
+        assert [(answer.status_code, answer.get_json()) for answer in answers] == [
+            (200, {"success": True})
+        ] * 2
+        assert len(assembly.history.events(limit=5)) == 1
+    finally:
+        assembly.close()
 
 
 def test_recipes_in_the_documents_can_be_saved(instance: Path) -> None:

@@ -94,13 +94,13 @@ class TriggerEntry:
 
 @dataclass(frozen=True)
 class KindEntry:
-    """A kind of connection. hook_path: where its inbound address begins, empty where it has none."""
+    """A kind of connection. receives: in words, where events come in; empty where none do."""
 
     key: str
     title: str
     text: tuple[str, ...]
     fields: tuple[FieldEntry, ...]
-    hook_path: str
+    receives: str
 
 
 @dataclass(frozen=True)
@@ -185,8 +185,13 @@ def trigger_entry(trigger: type[Trigger]) -> TriggerEntry:
 
 def kind_entry(kind: ConnectionKind) -> KindEntry:
     text, _ = read_docstring(type(kind))
-    hook_path = kind.hook_path if kind.receives else ""
-    return KindEntry(kind.kind, kind.title, text, field_entries(kind.Settings), hook_path)
+    receives = ""
+    if kind.write_key_paths:
+        paths = ", ".join(f"`{path}`" for path in kind.write_key_paths)
+        receives = f"It receives at {paths}, with a write key of its own."
+    elif kind.receives:
+        receives = f"It receives at `{kind.hook_path}<secret>`, an address of its own."
+    return KindEntry(kind.kind, kind.title, text, field_entries(kind.Settings), receives)
 
 
 def field_entries(table: type[Fields]) -> tuple[FieldEntry, ...]:

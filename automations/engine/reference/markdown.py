@@ -80,8 +80,8 @@ def _kind(entry: KindEntry) -> str:
     parts = [f"### `{entry.key}`", f"**{entry.title}**", *entry.text]
     if entry.fields:
         parts.append(_fields(entry.fields))
-    if entry.hook_path:
-        parts.append(f"It receives at `{entry.hook_path}` and a secret of its own.")
+    if entry.receives:
+        parts.append(entry.receives)
     return "\n\n".join(parts)
 
 
