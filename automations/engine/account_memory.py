@@ -7,7 +7,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +15,8 @@ from sqlalchemy import delete
 from sqlmodel import col, select
 
 from automations.clock import Clock
-from automations.engine.contracts import DirectoryLike
+from automations.engine.budget import Budget
+from automations.engine.contracts import BudgetLeft, DirectoryLike, Pool
 from automations.errors import UnavailableError
 from automations.model.columns import micros
 from automations.model.connection import Directory, Identity
@@ -25,6 +26,7 @@ HELD_AT_MOST = timedelta(seconds=120)
 WAITED_AT_MOST_S = 10.0
 ASK_EVERY_S = 0.05
 VALUE_MAX = 500
+LEFT_TO_LIVE = 0.2
 
 _TAKE = """
 INSERT INTO exclusive (connection_id, key, holder, until) VALUES (?, ?, ?, ?)
@@ -44,6 +46,7 @@ class StoredMemory(DirectoryLike):
         self._lists: dict[str, Any] | None = None
         self._lock = threading.Lock()
         self._here: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._budget = Budget(database, clock, connection_id)
 
     # -- lists
 
@@ -110,6 +113,18 @@ class StoredMemory(DirectoryLike):
                 )
             )
 
+    # -- budgets
+
+    def spend(self, pool: Pool, cost: int, spare: float = 0.0) -> float:
+        return self._budget.spend(pool, cost, spare)
+
+    def observe(self, pool: Pool, most: int, left: int | None = None) -> None:
+        self._budget.observe(pool, most, left)
+
+    def left(self, pool: Pool) -> BudgetLeft | None:
+        """Return what is left of a budget now; None while no limit is known."""
+        return self._budget.left(pool)
+
     # -- one at a time
 
     @contextmanager
@@ -157,6 +172,38 @@ def _busy(key: str) -> UnavailableError:
     )
 
 
+class SparingMemory(DirectoryLike):
+    """For work that can wait, such as a backfill: it leaves a part of every budget to what just happened."""
+
+    def __init__(self, inner: StoredMemory, spare: float = LEFT_TO_LIVE) -> None:
+        self._inner = inner
+        self._spare = spare
+
+    def get(self, name: str) -> Any | None:
+        return self._inner.get(name)
+
+    def put(self, name: str, entries: Any) -> None:
+        self._inner.put(name, entries)
+
+    def known(self, entity: str, field: str, value: str) -> str | None:
+        return self._inner.known(entity, field, value)
+
+    def remember(self, entity: str, field: str, value: str, remote_id: str) -> None:
+        self._inner.remember(entity, field, value, remote_id)
+
+    def forget(self, entity: str, field: str, value: str) -> None:
+        self._inner.forget(entity, field, value)
+
+    def alone(self, key: str) -> AbstractContextManager[None]:
+        return self._inner.alone(key)
+
+    def spend(self, pool: Pool, cost: int) -> float:
+        return self._inner.spend(pool, cost, self._spare)
+
+    def observe(self, pool: Pool, most: int, left: int | None = None) -> None:
+        self._inner.observe(pool, most, left)
+
+
 class ReadOnlyMemory(DirectoryLike):
     """For test-runs: what is remembered may be read; what the test learns lasts as long as the test."""
 
@@ -182,3 +229,10 @@ class ReadOnlyMemory(DirectoryLike):
     @contextmanager
     def alone(self, key: str) -> Iterator[None]:
         yield
+
+    def spend(self, pool: Pool, cost: int) -> float:
+        """A test is a person waiting: it never waits for a budget, and the next answer tells what it cost."""
+        return 0.0
+
+    def observe(self, pool: Pool, most: int, left: int | None = None) -> None:
+        """Nothing of a test lasts."""

@@ -227,6 +227,31 @@ class DoorLike(Protocol):
     ) -> Any: ...
 
 
+@dataclass(frozen=True)
+class Pool:
+    """One budget that an account's calls are paid from.
+
+    name: permanent. title: what pages call it. rolling: any stretch of `window_s` counts; else windows follow each
+    other from midnight UTC. limit: what the whole account may spend in a window; None: the other side tells it,
+    and until it does, nothing is held back.
+    """
+
+    name: str
+    title: str
+    window_s: float
+    rolling: bool = True
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class BudgetLeft:
+    """What is left of a pool in its present window."""
+
+    pool: Pool
+    left: int
+    most: int
+
+
 class DirectoryLike(Protocol):
     """What the engine remembers of one account between calls, and how work on one thing is kept apart.
 
@@ -251,6 +276,12 @@ class DirectoryLike(Protocol):
 
         Raises UnavailableError when another holds it for more than some seconds; nothing was done then.
         """
+
+    def spend(self, pool: Pool, cost: int) -> float:
+        """Take `cost` out of a budget, all or nothing; return the seconds to wait first, 0 when it is taken."""
+
+    def observe(self, pool: Pool, most: int, left: int | None = None) -> None:
+        """Take down what the other side says of a budget: its limit, and what is left of it."""
 
 
 # -- connections ----------------------------------------------------------------------------------
@@ -304,6 +335,7 @@ class ConnectionKind:
     `kind` and `title` name it. `Settings` is what a person gives. `receives` says that it has an inbound
     address of its own; `hook_path` is where that address begins. `write_key_paths`: common addresses, such as
     `/v1/batch`, to which senders post with this connection's write key; without them it has no write key.
+    budgets: what its calls are paid from, as pages show it.
     """
 
     kind: ClassVar[str]
@@ -315,6 +347,7 @@ class ConnectionKind:
     write_key_paths: ClassVar[tuple[str, ...]] = ()
     concurrent_calls: ClassVar[int] = 8
     manages_hooks: ClassVar[bool] = False
+    budgets: ClassVar[tuple[Pool, ...]] = ()
 
     def client(self, settings: Any, door: DoorLike, directory: DirectoryLike) -> Any:
         """Return what this kind's triggers and actions call. Opens nothing."""

@@ -82,6 +82,24 @@ class Exclusive(SQLModel, table=True):
     until: datetime = Field(sa_column=Column(UtcTime, nullable=False))
 
 
+class Allowance(SQLModel, table=True):
+    """What was spent of one budget of an account; shared by all workers.
+
+    pool: the connector's own word for the budget. most: its size, empty while nobody told. spent: `[part, amount]`
+    for each part of the window in which something was spent, oldest first.
+    """
+
+    __tablename__ = "allowance"
+
+    connection_id: int = Field(
+        sa_column=Column(Integer, ForeignKey("connection.id", ondelete="CASCADE"), primary_key=True)
+    )
+    pool: str = Field(sa_column=Column(Text, primary_key=True))
+    most: int | None = Field(default=None, sa_column=Column(Integer, nullable=True))
+    spent: list[list[int]] = Field(default_factory=list, sa_column=Column(Json, nullable=False))
+    changed_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
+
+
 class Subscription(SQLModel, table=True):
     """A webhook that we asked a remote product for.
 

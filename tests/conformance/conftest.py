@@ -12,7 +12,7 @@ import pytest
 
 from automations.connectors.http import Door, DoorMode, Limits, NetworkPolicy, SessionPool
 from automations.engine.context import Envelope, build_context
-from automations.engine.contracts import Action, ActionFields, Call, Occurrence, Outcome
+from automations.engine.contracts import Action, ActionFields, Call, Occurrence, Outcome, Pool
 from automations.engine.mapping import FieldMapping
 from automations.engine.registry import Registry
 from tests.conformance.places import PLACES, Place
@@ -68,6 +68,12 @@ class Remembered:
     @contextmanager
     def alone(self, key: str) -> Iterator[None]:
         yield
+
+    def spend(self, pool: Pool, cost: int) -> float:
+        return 0.0
+
+    def observe(self, pool: Pool, most: int, left: int | None = None) -> None:
+        pass
 
 
 @dataclass

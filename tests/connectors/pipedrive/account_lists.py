@@ -12,6 +12,7 @@ class Remembered(dict):
         super().__init__(*args, **kwargs)
         self.identities = {}
         self.holds = defaultdict(Lock)
+        self.spent, self.waits, self.observed = [], {}, {}
 
     def put(self, name, entries):
         self[name] = entries
@@ -29,3 +30,10 @@ class Remembered(dict):
     def alone(self, key):
         with self.holds[key]:
             yield
+
+    def spend(self, pool, cost):
+        self.spent.append((pool.name, cost))
+        return self.waits.pop(pool.name, 0.0)
+
+    def observe(self, pool, most, left=None):
+        self.observed[pool.name] = (most, left)
