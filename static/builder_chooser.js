@@ -4,6 +4,7 @@ class ChoiceList extends HTMLElement {
   connectedCallback() {
     const search = this.querySelector(".choice-search");
     search.hidden = false;
+    if (search.hasAttribute("autofocus")) search.focus();
     search.addEventListener("input", (event) => { event.stopPropagation(); this.filter(search.value); });
     search.addEventListener("change", (event) => event.stopPropagation());
     search.addEventListener("keydown", (event) => {

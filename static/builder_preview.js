@@ -59,7 +59,7 @@ function apply(found, sent) {
     one.textContent = told?.text || "";
     one.dataset.passed = told?.text ? (told.passed ? "yes" : "no") : "";
   }
-  showMistakes(found.problems);
+  showMistakes(found.problems.filter((one) => found.lines[one.place]?.text !== one.message));
   tellWords(found.words, sent);
   document.dispatchEvent(new CustomEvent("builder:previewed"));
 }

@@ -16,7 +16,8 @@ from automations.engine.definition import STEPS_MAX
 from automations.engine.registry import Registry
 from automations.errors import InputError
 from automations.web.builder_conditions import blank_leaf
-from automations.web.form_names import decoded, encoded
+from automations.web.condition_edits import add_condition, put_condition, remove_condition
+from automations.web.form_names import decoded
 from automations.web.leaf_text import read_json
 from automations.web.suggesting import suggested_fields
 
@@ -52,8 +53,8 @@ class Editor:
             "refresh": lambda _place: Edited(self._tree),
             "trigger": self._trigger,
             "add-step": self._add_step,
-            "add-condition": self._add_condition,
-            "add-group": self._add_group,
+            "add-condition": lambda place: self._add_condition(place, blank_leaf()),
+            "add-group": lambda place: self._add_condition(place, {"any": [blank_leaf()]}),
             "add-row": self._add_row,
             "add-item": self._add_item,
             "as-template": self._as_template,
@@ -124,45 +125,9 @@ class Editor:
         steps.insert(target, steps.pop(index))
         return Edited(self._tree, focus=f"steps/{target}/name")
 
-    # -- conditions
-
-    def _add_condition(self, place: str) -> Edited:
-        return self._add_to_group(place, blank_leaf())
-
-    def _add_group(self, place: str) -> Edited:
-        return self._add_to_group(place, {"any": [blank_leaf()]})
-
-    def _add_to_group(self, place: str, member: Any) -> Edited:
-        holder, key, inside = self._condition_at(place)
-        node = holder.get(key) if isinstance(holder, dict) else holder[key]
-        if node is None or node in ("", {"all": []}):
-            node = {"all": [member]}
-            index = 0
-        elif isinstance(node, dict) and ("all" in node or "any" in node):
-            members = node["all"] if "all" in node else node["any"]
-            members.append(member)
-            index = len(members) - 1
-        elif isinstance(node, dict) and "not" in node and inside:
-            inner = node["not"]
-            members = inner["any"] if isinstance(inner, dict) and list(inner) == ["any"] else [inner]
-            node = {"not": {"any": [*members, member]}}
-            index = len(members)
-        else:
-            node, index = {"all": [node, member]}, 1
-        holder[key] = node
+    def _add_condition(self, place: str, member: Any) -> Edited:
+        index = add_condition(self._tree, place, member)
         return Edited(self._tree, focus=f"{place}/{index}/left")
-
-    def _condition_at(self, place: str) -> tuple[Any, Any, bool]:
-        """Return the holder and key of a condition, and whether it is a `not` group of the form."""
-        parts = place.split("/")
-        holder: Any = self._tree
-        if parts[0] == "steps":
-            holder, parts = self._tree["steps"][int(parts[1])], parts[2:]
-        key: Any = parts[0]
-        for part in parts[1:]:
-            holder, key = _member(holder, key, int(part))
-        node = holder.get(key) if isinstance(holder, dict) else holder[key]
-        return holder, key, isinstance(node, dict) and "not" in node
 
     # -- fields
 
@@ -228,18 +193,7 @@ class Editor:
         return self._taken(place, fields.pop(key), "The field was removed.")
 
     def _remove_condition(self, place: str) -> Edited:
-        whole_place = place[: place.index("only_if") + len("only_if")]
-        whole_holder, whole_key, _ = self._condition_at(whole_place)
-        before = copy.deepcopy(whole_holder.get(whole_key))
-        holder, key, _ = self._condition_at(place)
-        if isinstance(holder, list):
-            holder.pop(key)
-        else:
-            holder.pop(key)
-            if holder is not whole_holder:
-                whole_holder.pop(whole_key, None)
-        if whole_holder.get(whole_key) in ({"all": []}, {"any": []}, {}, None):
-            whole_holder.pop(whole_key, None)
+        whole_place, before = remove_condition(self._tree, place)
         return self._taken(whole_place, before, "The condition was removed.")
 
     def _taken(self, place: str, value: Any, words: str) -> Edited:
@@ -257,8 +211,7 @@ class Editor:
             if parts[0] == "steps" and len(parts) == 2:
                 self._tree.setdefault("steps", []).insert(int(parts[1]), value)
             elif parts[-1] == "only_if":
-                holder, key, _ = self._condition_at(place)
-                holder[key] = value
+                put_condition(self._tree, place, value)
             elif parts[-2] == "items":
                 fields, key = self._field_at(place)
                 fields.setdefault(key, []).insert(int(parts[-1]), value)
@@ -275,18 +228,6 @@ class Editor:
         return Edited(self._tree, focus=place)
 
 
-def _member(holder: Any, key: Any, index: int) -> tuple[Any, Any]:
-    """Return the holder and key of the member `index` of the group at `holder[key]`, as the form numbers it."""
-    node = holder[key]
-    if isinstance(node, dict):
-        for kind in ("all", "any"):
-            if kind in node:
-                return node[kind], index
-        if "not" in node:
-            return node, "not"
-    return holder, key
-
-
 def _index(place: str) -> int:
     return int(place.split("/")[1])
 
@@ -297,8 +238,3 @@ def _free_name(wanted: str, steps: list[JsonObject]) -> str:
     while name in taken:
         name, number = f"{wanted}_{number}", number + 1
     return name
-
-
-def field_place(step: int, key: str) -> str:
-    """Return the place of a step's field."""
-    return f"steps/{step}/fields/{encoded(key)}"

@@ -6,8 +6,7 @@ as JSON in its input, so nothing is lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
@@ -15,101 +14,8 @@ from pydantic.fields import FieldInfo
 
 from automations.engine.conversion import type_words
 from automations.web import leaf_text
+from automations.web.field_views import POLICIES, FieldView, LeafView, RowView
 from automations.web.form_names import children, decoded, encoded, indexes, joined
-
-Pair = tuple[str, str]
-Choice = tuple[str, str]
-SHOWN_AT_ONCE = 6
-POLICIES: dict[str, str] = {
-    "": "as usual",
-    "fail": "stop and ask a person",
-    "skip": "leave it out",
-    "null": "clear it (send null)",
-    "default": "send this instead:",
-}
-
-
-@dataclass
-class LeafView:
-    """One input. name, path: of the input, and of the value as the engine names it inside the step's fields."""
-
-    name: str
-    path: str
-    text: str = ""
-    kind: str = leaf_text.TEXT
-    policy: str = ""
-    fallback: str = ""
-    fallback_kind: str = leaf_text.AUTO
-    has_policy: bool = True
-
-    @property
-    def multiline(self) -> bool:
-        return "\n" in self.text or self.kind == leaf_text.JSON
-
-    def pairs(self) -> Iterator[Pair]:
-        yield self.name, self.text
-        yield f"{self.name}~", self.kind
-        if self.has_policy:
-            yield f"{self.name}/missing", self.policy
-            yield f"{self.name}/default", self.fallback
-            yield f"{self.name}/default~", self.fallback_kind
-
-
-@dataclass
-class RowView:
-    """One property. name: of the row. key: what the person called it."""
-
-    name: str
-    key: str
-    value: LeafView
-
-    def pairs(self) -> Iterator[Pair]:
-        yield f"{self.name}/key", self.key
-        yield from self.value.pairs()
-
-
-@dataclass
-class FieldView:
-    """One declared field, or one that is mapped but not declared (`known` false).
-
-    shape: `one` (leaf), `rows` (an object), `items` (a list), `choice` (one of `choices`). takes_rows: `rows` or
-    `items` where the field may have that shape. mapped: the recipe has a value for it.
-    """
-
-    name: str
-    path: str
-    key: str
-    title: str
-    help: str = ""
-    required: bool = False
-    one_of: str = ""
-    wanted: str = "a value"
-    shape: str = "one"
-    takes_rows: str = ""
-    directory: str = ""
-    choices: list[Choice] = field(default_factory=list)
-    multiline: bool = False
-    advanced: bool = False
-    known: bool = True
-    mapped: bool = False
-    leaf: LeafView | None = None
-    rows: list[RowView] = field(default_factory=list)
-    items: list[LeafView] = field(default_factory=list)
-
-    def leaves(self) -> Iterator[LeafView]:
-        if self.leaf is not None:
-            yield self.leaf
-        yield from (row.value for row in self.rows)
-        yield from self.items
-
-    def pairs(self) -> Iterator[Pair]:
-        if self.shape in ("rows", "items"):
-            if self.mapped:
-                yield f"{self.name}/shape", self.shape
-            for part in (*self.rows, *self.items):
-                yield from part.pairs()
-        elif self.leaf is not None:
-            yield from self.leaf.pairs()
 
 
 def view_fields(
@@ -215,6 +121,11 @@ def _describe(view: FieldView, info: FieldInfo) -> None:
         view.choices = [(str(choice), str(choice).replace("_", " ")) for choice in choices]
     elif set(options) - {type(None)} == {bool}:
         view.choices = [("true", "yes"), ("false", "no")]
+    view.usual = (
+        {True: "yes", False: "no"}.get(info.default, info.default) if info.default in (True, False) else ""
+    )
+    if isinstance(info.default, str):
+        view.usual = info.default.replace("_", " ")
     origins = {get_origin(option) or option for option in options}
     view.takes_rows = "rows" if dict in origins else "items" if list in origins else ""
 

@@ -15,7 +15,8 @@ from automations.engine.contracts import Action, Trigger
 from automations.engine.registry import Registry
 from automations.web import leaf_text
 from automations.web.builder_conditions import ConditionView, read_condition, view_condition, without_blanks
-from automations.web.builder_fields import FieldView, LeafView, Pair, read_fields, view_fields
+from automations.web.builder_fields import read_fields, view_fields
+from automations.web.field_views import FieldView, LeafView, Pair
 from automations.web.form_names import indexes, joined
 
 Tree = dict[str, Any]
@@ -77,8 +78,11 @@ class RecipeForm:
         yield "order", str(self.tree.get("order") or "per_record")
         yield "trigger/key", str(trigger.get("key", ""))
         yield "trigger/connection", str(trigger.get("connection", ""))
-        for part in (*self.trigger_fields, self.only_if, *self.steps):
-            yield from part.pairs()
+        for view in self.trigger_fields:
+            yield from view.pairs()
+        yield from self.only_if.pairs()
+        for step in self.steps:
+            yield from step.pairs()
 
     @property
     def description(self) -> LeafView:

@@ -17,15 +17,16 @@ from automations.errors import NotFoundError
 from automations.model.connection import Connection
 from automations.model.states import Role
 from automations.web.auth import may
-from automations.web.builder_fields import SHOWN_AT_ONCE, FieldView
 from automations.web.builder_form import RecipeForm, StepView, view_recipe
 from automations.web.builder_preview import Line, Preview, template_words
 from automations.web.builder_problems import Problem, problems_of
+from automations.web.field_views import FieldView
 from automations.web.recipe_words import changes
 from automations.web.sample_tree import TreeNode, sample_tree
 from automations.web.services import Services, services
 
 SAMPLES_REMEMBERED = 8
+SHOWN_AT_ONCE = 6
 
 
 @dataclass
@@ -155,7 +156,10 @@ class BuilderPage:
         return problems_of(self.form, self.given.recipes)
 
     def problem_at(self, place: str) -> str:
-        return " ".join(problem.message for problem in self.problems if problem.place == place)
+        """Return what is wrong with an input, unless the line of its value says so already."""
+        line = self.lines.get(place)
+        said = [problem.message for problem in self.problems if problem.place == place]
+        return " ".join(message for message in said if line is None or line.text != message)
 
     def wrong_in(self, part: str) -> int:
         """Return how many mistakes a step has."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from automations.engine.context import with_item
@@ -12,9 +13,9 @@ from automations.engine.templating import Template, compile_value, explain_missi
 from automations.errors import AutomationError, MappingError, RecipeProblems
 from automations.web import leaf_text
 from automations.web.builder_conditions import ConditionView, read_condition, without_blanks
-from automations.web.builder_fields import LeafView
 from automations.web.builder_form import RecipeForm, StepView
 from automations.web.builder_problems import compile_draft, problems_of
+from automations.web.field_views import LeafView
 from automations.web.path_words import short, words_for
 from automations.web.sample_tree import path_id
 from automations.web.services import Services
@@ -217,10 +218,12 @@ def _line_of(leaf: LeafView, results: Mapping[str, JsonObject], context: Mapping
 
 def _line(found: JsonObject, absent: str) -> Line:
     """absent: which name of the template the sample does not have, as a sentence; empty when it has them all."""
-    state = found["state"]
+    state, value = found["state"], found["value"]
+    if isinstance(value, datetime):
+        return Line(state, value.isoformat().replace("+00:00", "Z"), "time")
     if state in ("value", "default"):
         note = "the default, because it is empty here" if state == "default" else found["type"]
-        return Line(state, short(found["value"], SHOWN), note)
+        return Line(state, short(value, SHOWN), note)
     if state == "left_out":
         return Line(state, f"left out: {absent}" if absent else "left out (empty here)")
     if state == "null":

@@ -17,7 +17,7 @@ from automations.model.states import Role
 from automations.settings import Settings
 from automations.web.app import create_app
 
-PASSWORD = "a long password"  # noqa: S105
+PASSWORD = "a long password"
 RECIPE = """
 name: Deal to profile
 trigger: {key: pipedrive.deal_created, connection: acme}
@@ -35,9 +35,11 @@ steps:
 
 
 def make_assembly(folder: Path) -> Assembly:
+    """Open an installation with two connections and one person of every role."""
     assembly = Assembly.make(Settings(instance=folder, public_url="http://127.0.0.1:8000"))
-    assembly.connections.save("pipedrive", "acme", {"domain": "acme", "api_token": "t" * 40})
-    given = {"account_id": "ACC-123-456", "passcode": "passcode-of-acme", "region": "eu"}
+    # Nobody listens on port 9, and private addresses are not allowed: nothing can leave.
+    assembly.connections.save("pipedrive", "acme", {"base_url": "http://127.0.0.1:9", "api_token": "t" * 40})
+    given = {"account_id": "ACC-123-456", "passcode": "passcode-of-acme", "base_url": "http://127.0.0.1:9"}
     assembly.connections.save("clevertap", "acme-clevertap", given)
     for role in Role:
         assembly.people.add(f"{role}@example.com", PASSWORD, role)
@@ -104,7 +106,11 @@ class _FormReader(HTMLParser):
             self._inside = found.get("id") == self._form
         name = found.get("name", "")
         if not name or not (self._inside or found.get("form") == self._form):
-            if tag == "option" and self._select is not None and ("selected" in found or self._select not in self.sent):
+            if (
+                tag == "option"
+                and self._select is not None
+                and ("selected" in found or self._select not in self.sent)
+            ):
                 self.sent[self._select] = found.get("value", "")
             return
         if tag == "input":

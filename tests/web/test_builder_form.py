@@ -49,7 +49,11 @@ steps:
     for_each: "{{ deal.label_ids }}"
     wait: 10m
     on_error: continue
-    fields: {content: "Sent as\\n{{ steps.profile.identity }}", pinned: true, deal_match_value: "{{ deal.id }}", nonsense: 1}
+    fields:
+      content: "Sent as\\n{{ steps.profile.identity }}"
+      pinned: true
+      deal_match_value: "{{ deal.id }}"
+      nonsense: 1
 samples: [{name: one, record: {id: 1}}]
 tests: [{sample: one, expect: {outcome: ok}}]
 """
@@ -120,7 +124,7 @@ POLICIES = st.sampled_from(["fail", "skip", "null"]) | st.builds(lambda value: {
 
 @st.composite
 def steps(draw: st.DrawFn, name: str) -> dict[str, Any]:
-    action = draw(st.sampled_from(sorted(registry().actions) + ["gone.action"]))
+    action = draw(st.sampled_from([*sorted(registry().actions), "gone.action"]))
     known = list(registry().actions[action].Fields.model_fields) if action in registry().actions else []
     fields = draw(st.dictionaries(st.sampled_from([*known, "un/known~", "x"]), VALUES, max_size=4))
     part: dict[str, Any] = {"name": name, "action": action, "fields": fields}

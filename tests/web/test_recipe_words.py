@@ -92,8 +92,11 @@ def test_differences_are_said_in_words() -> None:
 
 
 def test_condition_is_a_sentence() -> None:
-    tree = {"all": [{"left": "{{ deal.value }}", "op": "gt", "right": 5}, {"any": [
-        {"left": "{{ deal.status }}", "op": "in", "right": ["open", "won"]}, {"not": {"left": "{{ deal.title }}", "op": "exists"}}]}]}  # fmt: skip
+    either = [
+        {"left": "{{ deal.status }}", "op": "in", "right": ["open", "won"]},
+        {"not": {"left": "{{ deal.title }}", "op": "exists"}},
+    ]
+    tree = {"all": [{"left": "{{ deal.value }}", "op": "gt", "right": 5}, {"any": either}]}
     assert condition_words(tree) == (
         "Deal › Value is greater than 5 and (Deal › Status is one of open, won or not (Deal › Title exists))"
     )
