@@ -226,14 +226,11 @@ class Ledger:
             rows = connection.exec_driver_sql(self._sql(sql), parameters).all()
         return sorted((_claim_of(row) for row in rows), key=lambda claim: claim.run_id)
 
-    def due(self, connection_id: int) -> bool:
-        """Tell whether anything of this connection can be claimed now."""
+    def due(self) -> set[int]:
+        """Return the connections that something can be claimed for now; 0 stands for steps that talk to nobody."""
+        now = micros(self._clock.now())
         with self._database.connect_for_read() as connection:
-            row = connection.exec_driver_sql(
-                self._sql("SELECT 1 FROM run WHERE connection_id=? AND claimable_at<=? LIMIT 1"),
-                (connection_id, micros(self._clock.now())),
-            ).first()
-        return row is not None
+            return {row[0] for row in connection.exec_driver_sql(self._sql(_DUE), (now, now))}
 
     def renew(self) -> None:
         """Lengthen every lease that this worker holds."""
@@ -384,6 +381,12 @@ INSERT INTO run (recipe_id, version_id, event_id, replay_number, record_key, lab
   finished_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (recipe_id, event_id, replay_number) DO NOTHING
+"""
+
+# One look in the index for each connection: `SELECT DISTINCT` would read every run that waits.
+_DUE = """
+SELECT id FROM connection WHERE EXISTS (SELECT 1 FROM run WHERE connection_id=connection.id AND claimable_at<=?)
+UNION ALL SELECT 0 WHERE EXISTS (SELECT 1 FROM run WHERE connection_id=0 AND claimable_at<=?)
 """
 
 _CLAIM = """

@@ -138,11 +138,16 @@ class Runner:
     # -- taking
 
     def _claim(self) -> int:
-        """Take what is due, for each connection as much as it has room for."""
+        """Take what is due, for each connection as much as it has room for.
+
+        Nothing while a connection has more than half of that in hand: every claim is a transaction of its own.
+        """
         taken = 0
+        due = self.ledger.due()
         for connection_id in self._available():
-            room = self._departures.most_in_hand(connection_id) - self._count_of[connection_id]
-            if room <= 0 or not self.ledger.due(connection_id):
+            most = self._departures.most_in_hand(connection_id)
+            room = most - self._count_of[connection_id]
+            if connection_id not in due or room < most // 2:
                 continue
             claims = self.ledger.claim(connection_id, room)
             taken += len(claims)
