@@ -17,7 +17,7 @@ from bench.installation import Installation
 from bench.processes import ROOT, BenchError, target
 from bench.setting import Setting
 
-MEASURES = {"intake": intake.measure, **delivery.MEASURES, **rest.MEASURES}
+MEASURES = {**intake.MEASURES, **delivery.MEASURES, **rest.MEASURES}
 
 
 def main(words: list[str] | None = None) -> int:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from bench.figures import Figure
 from bench.installation import BATCHED, SINGLE, STRICT
-from bench.load import Order, Report
-from bench.processes import Target, ask, load
+from bench.load import Order
+from bench.processes import ask, load
+from bench.sending import WAIT_S, through
 from bench.setting import Setting
 
-_WAIT_S = 60.0
 _BARE_THREADS = (1, 8)
 _PACE_S = 1 / 20
 
@@ -20,9 +20,11 @@ def measure_batched(setting: Setting) -> list[Figure]:
     count = setting.scaled(5_000)
     rounds: dict[str, list[float]] = {BATCHED: [], STRICT: []}
     with setting.installation.serve() as (_, port):
+        # The worker comes up a moment after the web.
+        through(setting, STRICT, setting.sandbox, port, 50)
         for _ in range(setting.rounds):
-            rounds[BATCHED].append(_through(setting, BATCHED, setting.sink, port, count))
-            rounds[STRICT].append(_through(setting, STRICT, setting.sandbox, port, count))
+            rounds[BATCHED].append(through(setting, BATCHED, setting.sink, port, count))
+            rounds[STRICT].append(through(setting, STRICT, setting.sandbox, port, count))
     return [
         Figure("batched_per_s", f"{count:,} webhooks through to a batchable target", "/s", rounds[BATCHED],
                at_least=2_000, note="from the first sent to the last arrived; the target only counts"),
@@ -33,24 +35,25 @@ def measure_batched(setting: Setting) -> list[Figure]:
 
 def measure_single(setting: Setting) -> list[Figure]:
     count = setting.scaled(2_000)
-    through: list[float] = []
+    passed: list[float] = []
     drained: list[float] = []
     bare: dict[int, list[float]] = {threads: [] for threads in _BARE_THREADS}
     for _ in range(setting.rounds):
         with setting.installation.serve() as (_, port):
-            through.append(_through(setting, SINGLE, setting.sink, port, count))
+            through(setting, SINGLE, setting.sink, port, 50)
+            passed.append(through(setting, SINGLE, setting.sink, port, count))
         for threads, found in bare.items():
             order = {"port": setting.sink.port, "seconds": setting.seconds / 2, "threads": threads}
             found.append(ask(["bench.limits", "requests"], order))
         setting.sink.seen(reset=True)
         setting.installation.fill(SINGLE, count, count // 2)
         with setting.installation.worker():
-            seen = setting.sink.wait_for(count, _WAIT_S)
+            seen = setting.sink.wait_for(count, WAIT_S)
             drained.append(seen.records / (seen.last_s - seen.first_s))
     loop, eight = (statistics.median(bare[threads]) for threads in _BARE_THREADS)
     words = "bare `requests` loop, one thread"
     return [
-        Figure("single_per_s", f"{count:,} webhooks through, one call each", "/s", through, loop, words,
+        Figure("single_per_s", f"{count:,} webhooks through, one call each", "/s", passed, loop, words,
                at_least=800, note="web and worker share the cores with sender and target"),
         Figure("single_worker_per_s", "one worker process with work waiting, one call each", "/s", drained,
                loop, words, ratio_at_least=0.6),
@@ -78,25 +81,12 @@ def _paced(setting: Setting, port: int, count: int) -> list[float]:
         setting.installation.address(SINGLE, port), first, count, count, connections=4, each_s=_PACE_S
     )
     report = load(order)
-    seen = setting.sink.wait_for(count, _WAIT_S)
+    seen = setting.sink.wait_for(count, WAIT_S)
     return sorted((seen.arrived_s[key] - sent_s) * 1000 for key, sent_s in report.sent_at_s.items())
 
 
 def _share(ordered: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
-
-
-def send(setting: Setting, way: str, port: int, count: int) -> Report:
-    """Send webhooks at 16 connections, each deal twice; return when all are accepted."""
-    first = setting.installation.numbers(count)
-    return load(Order(setting.installation.address(way, port), first, count, deals=count // 2))
-
-
-def _through(setting: Setting, way: str, target: Target, port: int, count: int) -> float:
-    target.seen(reset=True)
-    report = send(setting, way, port, count)
-    seen = target.wait_for(count, _WAIT_S)
-    return count / (seen.last_s - report.began_s)
 
 
 MEASURES: dict[str, Callable[[Setting], list[Figure]]] = {

@@ -85,7 +85,7 @@ def ask(words: Sequence[str], order: Any) -> Any:
         capture_output=True,
         timeout=120,
         check=False,
-        preexec_fn=_die_with_parent,  # noqa: PLW1509
+        preexec_fn=_die_with_parent,
     )
     if done.returncode:
         raise BenchError(f"{' '.join(words)} failed:\n{done.stderr.decode()[-2000:]}")

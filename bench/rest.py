@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from automations.cli.recipe_files import occurrence_of
-from bench.delivery import send
 from bench.figures import Figure
 from bench.installation import BATCHED, SINGLE, gallery_recipe
 from bench.limits import commit_ms
 from bench.processes import cpu_s, memory_mb
+from bench.sending import through
 from bench.setting import Setting
 
 _SETTLED_S = 3.0
@@ -32,10 +32,8 @@ def measure_memory(setting: Setting) -> list[Figure]:
         at_rest = (cpu_s(process) - used_s) / idle_s * 100
         idle = memory_mb(process)
         for _ in range(2):
-            setting.sink.seen(reset=True)
             with _peak_of(process) as peak:
-                send(setting, BATCHED, port, count)
-                setting.sink.wait_for(count, 60)
+                through(setting, BATCHED, setting.sink, port, count)
             peaks.append(peak[0])
         time.sleep(1.0)
         after = memory_mb(process)
