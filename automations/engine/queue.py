@@ -118,7 +118,7 @@ class WakeUps:
         self._consumer._set_signal_handlers = lambda: None
         self._consumer.start()
 
-    def remind(self, on_remind: Callable[[], None]) -> None:
+    def remind(self, on_remind: Callable[[], object]) -> None:
         """Call `on_remind` every minute from now on, in a thread of its own; call before `start`."""
 
         def reminded() -> None:
