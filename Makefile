@@ -11,10 +11,10 @@ PYTHON ?=
 PIP := .venv/bin/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet -c constraints.txt
 
-.PHONY: help demo run test bench check clean pins chromium
+.PHONY: help demo run test bench check check-sdks clean pins chromium
 
 help:   ## list these targets
-	@sed -n 's/^\([a-z]*\): .*## /  make \1	/p' Makefile
+	@sed -n 's/^\([a-z-]*\): .*## /  make \1	/p' Makefile
 
 demo:  .venv/.installed  ## try it: the app with a sandbox Pipedrive and CleverTap on http://127.0.0.1:8000
 	.venv/bin/automations demo $(ARGS)
@@ -33,6 +33,10 @@ check:  .venv/.installed-dev  ## lint, types, layers
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/python -m pytest -q tests/test_layers.py
+
+check-sdks:  .venv/.installed-dev  ## the published Node SDKs against the whole app; needs Node 20 and npm
+	@command -v npm >/dev/null || { echo "npm is missing. Install Node 20 or newer and try again." >&2; exit 1; }
+	.venv/bin/python -m pytest tests/segment/node_sdks.py $(ARGS)
 
 clean:  ## remove what was installed and cached; instance/ stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -20,6 +20,7 @@ from automations.web import (
     reference,
     runs,
     security,
+    sources,
 )
 from automations.web.health import ALIVE, READY, HealthGate
 from automations.web.intake import PREFIX, IntakeGate
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 PAGES = tuple(
-    page.blueprint for page in (home, recipes, runs, events, connections, reference, installation, health)
+    page.blueprint for page in (home, recipes, runs, events, connections, sources, reference, installation, health)
 )
 
 
