@@ -1,0 +1,98 @@
+"""The benchmark measures what it says, and keeps what it measured."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import report
+from bench.figures import Figure
+from bench.load import Order
+from bench.processes import ROOT, BenchError, ask, load, target
+from bench.webhooks import Address, body
+
+
+def an_address(port: int) -> Address:
+    return Address(port, "/hooks/pipedrive/token", "user", "password")
+
+
+def test_a_webhook_is_json_of_a_real_ones_size() -> None:
+    content = body(7, 41)
+    told = json.loads(content)
+    assert (told["data"]["id"], told["data"]["value"], told["meta"]["entity_id"]) == (7, 41, "7")
+    assert told["previous"]["stage_id"] != told["data"]["stage_id"]
+    assert 1_100 < len(content) < 1_400
+
+
+def test_what_is_sent_is_what_the_sink_counts(tmp_path: Path) -> None:
+    with target(tmp_path / "log") as sink:
+        sent = load(Order(an_address(sink.port), first=1, count=300, deals=150))
+        seen = sink.seen(reset=True)
+        assert (sent.accepted, seen.calls, seen.records) == (300, 300, 300)
+        assert 0 < sent.p50_ms <= sent.p99_ms
+        assert sent.began_s < seen.first_s <= seen.last_s < sent.ended_s
+        assert sink.seen().calls == 0
+
+
+def test_a_paced_load_tells_when_each_was_sent(tmp_path: Path) -> None:
+    with target(tmp_path / "log") as sink:
+        sent = load(Order(an_address(sink.port), first=5, count=4, deals=4, each_s=0.01))
+    assert sorted(sent.sent_at_s) == ["5", "6", "7", "8"]
+    assert sent.sent_at_s["8"] - sent.sent_at_s["5"] > 0.029
+
+
+def test_a_refused_webhook_stops_the_benchmark(tmp_path: Path) -> None:
+    with target(tmp_path / "log", sandbox=True) as sandbox:
+        nowhere = Address(sandbox.port, "/nowhere", "user", "password")
+        with pytest.raises(BenchError, match="refused"):
+            load(Order(nowhere, first=1, count=3, deals=3))
+
+
+def test_the_bare_loop_calls_the_sink_it_is_told(tmp_path: Path) -> None:
+    with target(tmp_path / "log") as sink:
+        rate = ask(["bench.limits", "requests"], {"port": sink.port, "seconds": 0.2, "threads": 2})
+        assert sink.seen().calls == pytest.approx(rate * 0.2)
+
+
+def test_a_figure_is_the_median_and_must_reach_all_that_is_asked() -> None:
+    figure = Figure("k", "t", "/s", [10, 900, 100], 200, "a limit", at_least=50, ratio_at_least=0.6)
+    assert (figure.value, figure.ratio, figure.is_reached) == (100, 0.5, False)
+    assert figure.to_reach == "≥ 50, ratio ≥ 0.6"
+    assert Figure("k", "t", "ms", [3], at_most=8).is_reached
+    assert Figure("k", "t", "ms", [3]).is_reached is None
+
+
+def test_the_ledger_keeps_every_run_and_takes_new_figures(tmp_path: Path) -> None:
+    facts = {"date": "one"}
+    report.keep(tmp_path, [Figure("a", "A", "/s", [1])], facts)
+    report.keep(tmp_path, [Figure("b", "B", "/s", [2], 4, "limit")], {"date": "two"})
+    with (tmp_path / "ledger.csv").open(newline="") as file:
+        first, second = csv.DictReader(file)
+    assert first == {"date": "one", "a": "1", "b": "", "b_ratio": ""}
+    assert second == {"date": "two", "a": "", "b": "2", "b_ratio": "0.500"}
+
+
+def test_the_readme_keeps_its_words_around_the_table(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{report._BEGIN}\nold\n{report._END}\nafter\n")
+    report.keep(tmp_path, [Figure("a", "A thing", "/s", [1])], {"date": "one"})
+    text = readme.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("\nafter\n")
+    assert "| A thing | 1 /s |" in text
+    assert "old" not in text
+
+
+def test_the_command_measures_prints_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    before = set((ROOT / "instance").glob("bench-*"))
+    words = [sys.executable, "-m", "bench", "--quick", "--only", "test-run", "--keep", str(tmp_path)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=90, check=True)
+    assert "test-run of a gallery recipe" in done.stdout
+    (figure,) = json.loads((tmp_path / "last.json").read_text())["figures"]
+    assert figure["key"] == "test_run_ms"
+    assert set((ROOT / "instance").glob("bench-*")) <= before
