@@ -29,6 +29,7 @@ from automations.engine.queue import WakeUps
 from automations.engine.recipes import Recipes
 from automations.engine.registry import Registry
 from automations.engine.renderer import RenderPool
+from automations.engine.retention import Retention
 from automations.engine.runner import Runner
 from automations.engine.samples import Samples
 from automations.engine.subscriptions import Subscriptions
@@ -147,12 +148,19 @@ class Assembly:
         return ManualWork(self.database, self.clock, self.wake_ups.ring)
 
     @cached_property
+    def retention(self) -> Retention:
+        return Retention(self.database, self.clock, self.settings.retention_days)
+
+    @cached_property
     def chores(self) -> Chores:
         """What is done from time to time; add yours here."""
         return Chores(
             self.database,
             self.clock,
-            [Chore("webhooks", timedelta(minutes=15), self.subscriptions.mend)],
+            [
+                Chore("webhooks", timedelta(minutes=15), self.subscriptions.mend),
+                Chore("retention", timedelta(hours=1), self.retention.run),
+            ],
         )
 
     def runner(self, owner: str) -> Runner:

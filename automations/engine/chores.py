@@ -25,7 +25,7 @@ class Chore:
 
     name: str
     every: timedelta
-    work: Callable[[], None]
+    work: Callable[[], object]
 
 
 class Chores:
