@@ -45,9 +45,23 @@ def http() -> Place:
 
 def pipedrive() -> Place:
     sandbox = PipedriveSandbox(api_token=SECRET, company_domain="lumen")
-    entities = ("person", "organization", "deal", "note")
+    _with_timber(sandbox)
+    entities = ("person", "organization", "deal", "lead", "product", "activity", "note")
     return Place(
         sandbox, {"api_token": SECRET}, lambda: [sorted(sandbox.records(entity)) for entity in entities]
+    )
+
+
+def _with_timber(sandbox: PipedriveSandbox) -> None:
+    """Give the account what some examples look for: a company, its people, a deal, a lead and a product."""
+    company = sandbox.create("organization", {"name": "Bergen Timber"})
+    sandbox.create("organization", {"name": "Bergen Timber (old)"})
+    person = sandbox.create("person", {"name": "Ingrid Berg", "org_id": company["id"]})
+    sandbox.create("person", {"name": "I. Solberg"})
+    sandbox.create("deal", {"title": "Timber for the quay", "org_id": company["id"]})
+    sandbox.create("lead", {"title": "Timber for a boat", "person_id": person["id"]})
+    sandbox.create(
+        "product", {"name": "Oak board", "code": "OAK-40", "prices": [{"price": 40, "currency": "EUR"}]}
     )
 
 

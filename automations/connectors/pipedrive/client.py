@@ -8,14 +8,16 @@ Source: Pipedrive API reference v1 and v2 (OpenAPI of 2026-08-18), read 2026-11-
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from automations.clock import Clock, SystemClock
 from automations.connectors.exchanges import masker_for
 from automations.connectors.pipedrive import records
+from automations.connectors.pipedrive.costs import note_limits
 from automations.connectors.pipedrive.lead_shape import written
 from automations.connectors.pipedrive.lists import Lists
+from automations.connectors.pipedrive.paying import pay
 from automations.connectors.pipedrive.replies import READ_HERE, Answer, Refused, understood
 from automations.connectors.pipedrive.settings import PipedriveSettings
 from automations.engine.contracts import DirectoryLike, DoorLike, JsonObject
@@ -41,7 +43,10 @@ def address(entity: str, number: int | str, more: str = "") -> str:
 
 
 class PipedriveClient:
-    """One account's calls during one piece of work. directory: what is remembered of the account."""
+    """One account's calls during one piece of work.
+
+    directory: what is remembered of the account. blind: a look-up was held back, so "nothing found" says nothing.
+    """
 
     def __init__(
         self,
@@ -54,6 +59,7 @@ class PipedriveClient:
         self.door = door
         self.directory = directory
         self.lists = Lists(self, directory)
+        self.blind = False
         self._clock = clock or SystemClock()
         self._masker = masker_for(frozenset({settings.api_token}))
         self._headers = {"x-api-token": settings.api_token, "Accept": "application/json"}
@@ -71,16 +77,10 @@ class PipedriveClient:
         refused: Refused | None = None,
     ) -> Answer:
         """Read. presumed: the data to go on with where nothing may leave."""
-        reply = self.door.send(
-            "GET",
-            self.settings.root + path,
-            effect="read",
-            headers=self._headers,
-            params=params,
-            presume={"success": True, "data": presumed},
-            accept=READ_HERE,
-        )
-        return self._understood(reply, what or f"read {path}", False, absent_ok, refused)
+        reply = self._send("GET", path, "read", params=params, presumed=presumed)
+        answer = self._understood(reply, what or f"read {path}", False, absent_ok, refused)
+        self.blind = self.blind or answer.held
+        return answer
 
     def write(
         self,
@@ -88,22 +88,39 @@ class PipedriveClient:
         path: str,
         body: Any,
         *,
+        params: Mapping[str, Any] | None = None,
         what: str = "",
         presumed: Any = None,
         absent_ok: bool = False,
         refused: Refused | None = None,
     ) -> Answer:
         """Change something. presumed: the data to go on with where nothing may leave."""
+        reply = self._send(method, path, "write", params=params, body=body, presumed=presumed)
+        return self._understood(reply, what or f"{method} {path}", True, absent_ok, refused)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        effect: Literal["read", "write"],
+        *,
+        params: Mapping[str, Any] | None,
+        body: Any = None,
+        presumed: Any,
+    ) -> Any:
+        pay(method, path, self.directory)
         reply = self.door.send(
             method,
             self.settings.root + path,
-            effect="write",
+            effect=effect,
             headers=self._headers,
+            params=params,
             json=body,
             presume={"success": True, "data": presumed},
             accept=READ_HERE,
         )
-        return self._understood(reply, what or f"{method} {path}", True, absent_ok, refused)
+        note_limits(path, reply.headers, self.directory)
+        return reply
 
     def _understood(
         self, reply: Any, what: str, writes: bool, absent_ok: bool, refused: Refused | None
@@ -128,9 +145,8 @@ class PipedriveClient:
             presumed={"id": number},
             absent_ok=True,
         )
-        record = records.from_rest(entity, answer.record)
-        gone = record.get("is_deleted") or record.get("active_flag") is False
-        return None if not record or gone else record
+        gone = answer.record.get("is_deleted") or answer.record.get("active_flag") is False
+        return None if not answer.record or gone else records.from_rest(entity, answer.record)
 
     def by_ids(self, entity: str, numbers: Iterable[Any]) -> dict[Any, JsonObject]:
         """Return the records of these ids by id, up to 100 a call; those that are not there are left out."""

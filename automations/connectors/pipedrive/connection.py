@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from automations.connectors.pipedrive import hooks, receiver, related
 from automations.connectors.pipedrive.client import PipedriveClient
+from automations.connectors.pipedrive.costs import POOLS
 from automations.connectors.pipedrive.settings import PipedriveSettings
 from automations.engine.contracts import (
     Arrival,
@@ -37,6 +38,7 @@ class PipedriveConnection(ConnectionKind):
     hook_path = "/hooks/pipedrive/"
     hook_needs_basic = True
     manages_hooks = True
+    budgets = POOLS
 
     def client(
         self, settings: PipedriveSettings, door: DoorLike, directory: DirectoryLike

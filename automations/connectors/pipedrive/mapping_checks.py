@@ -47,6 +47,14 @@ class MatchingAction(Action):
         return str(getattr(settings, f"{entity}_match_field", ""))
 
 
+class EntityAction(MatchingAction):
+    """An action whose author names the entity that `match_field` is about."""
+
+    def match_fields(self, fields: Mapping[str, Any]) -> list[tuple[str, str]]:
+        entity = fields.get("entity")
+        return [(entity, "match_field")] if isinstance(entity, str) and entity in BUILT_IN else []
+
+
 def field_problem(
     settings: PipedriveSettings, directory: DirectoryLike, entity: str, wanted: str
 ) -> str | None:
