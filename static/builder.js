@@ -19,3 +19,5 @@ if (edits) {
   startEditor(form);
   startKeeping(form);
 }
+// For whoever drives the page: from here on it answers.
+form.dataset.ready = "1";

@@ -49,7 +49,8 @@ def action_words(key: str, registry: Registry) -> str:
         return "a step that is not installed" if key else "a step that is not chosen yet"
     words = _lowered(action.sentence)
     kind = action.connection.title if action.connection is not None else ""
-    return f"{words} in {kind}" if kind and kind not in words else words
+    # A title in capitals is a protocol, and nothing happens "in HTTP".
+    return words if not kind or kind in words or kind.isupper() else f"{words} in {kind}"
 
 
 def _lowered(text: str) -> str:
