@@ -175,6 +175,8 @@ def _busy(key: str) -> UnavailableError:
 class SparingMemory(DirectoryLike):
     """For work that can wait, such as a backfill: it leaves a part of every budget to what just happened."""
 
+    can_wait = True
+
     def __init__(self, inner: StoredMemory, spare: float = LEFT_TO_LIVE) -> None:
         self._inner = inner
         self._spare = spare

@@ -14,8 +14,9 @@ from sqlmodel import col, select
 
 from automations.clock import Clock
 from automations.engine import references, signals
-from automations.engine.account_memory import ReadOnlyMemory, StoredMemory
+from automations.engine.account_memory import ReadOnlyMemory, SparingMemory, StoredMemory
 from automations.engine.contracts import (
+    BudgetLeft,
     ConnectionKind,
     ConnectionReport,
     DirectoryLike,
@@ -239,16 +240,21 @@ class Connections:
                 )
             return row
 
+    def by_id(self, connection_id: int) -> Connection:
+        """Raises NotFoundError."""
+        with self._database.read() as session:
+            row = session.get(Connection, connection_id)
+        if row is None:
+            raise NotFoundError(f"Connection {connection_id} is gone. Choose another in the recipe.")
+        return row
+
     def open(self, connection_id: int) -> OpenedConnection:
         """Return it with its secrets readable. What another process changes is seen within a second."""
         known = self._opened.get(connection_id)
         now_s = self._clock.monotonic_s()
         if known is not None and now_s - known[2] < FRESH_S:
             return known[1]
-        with self._database.read() as session:
-            row = session.get(Connection, connection_id)
-        if row is None:
-            raise NotFoundError(f"Connection {connection_id} is gone. Choose another in the recipe.")
+        row = self.by_id(connection_id)
         stamp = (row.updated_at, row.state)
         opened = known[1] if known is not None and known[0] == stamp else self._opened_from(row)
         self._opened[connection_id] = (stamp, opened, now_s)
@@ -309,13 +315,32 @@ class Connections:
     def door(self, opened: OpenedConnection, mode: DoorMode = DoorMode.LIVE) -> DoorLike:
         return self._open_door(opened.name, mode, opened.secrets, opened.kind.hosts(opened.settings))
 
-    def client(self, connection_id: int, door: DoorLike | None = None, mode: DoorMode = DoorMode.LIVE) -> Any:
-        """Return the kind's client, going out by `door` or by a live one; a test's client remembers nothing."""
+    def client(
+        self,
+        connection_id: int,
+        door: DoorLike | None = None,
+        mode: DoorMode = DoorMode.LIVE,
+        *,
+        can_wait: bool = False,
+    ) -> Any:
+        """Return the kind's client, going out by `door` or by a live one; a test's client remembers nothing.
+
+        can_wait: it works for a backfill, which leaves a part of every budget to what just happened.
+        """
         opened = self.open(connection_id)
-        memory: DirectoryLike = self.directory(connection_id)
+        stored = self.directory(connection_id)
+        memory: DirectoryLike = SparingMemory(stored) if can_wait else stored
         if mode != DoorMode.LIVE:
             memory = ReadOnlyMemory(memory)
         return opened.kind.client(opened.settings, door or self.door(opened), memory)
+
+    def budgets(self, connection_id: int) -> list[BudgetLeft]:
+        """Return what is left of the account's budgets, those whose limit is known."""
+        row = self.by_id(connection_id)
+        kind = self._registry.kinds.get(row.kind)
+        memory = self.directory(connection_id)
+        found = [memory.left(pool) for pool in (kind.budgets if kind else ())]
+        return [one for one in found if one is not None]
 
     def test(self, name: str) -> ConnectionReport:
         """Try the account and note what was found. Raises CredentialsError, DeliveryError."""

@@ -257,7 +257,11 @@ class DirectoryLike(Protocol):
 
     Lists by name (`stages`, `users`, …); identities: which remote record a value of ours stands for, so that a
     record just made is found before the remote search knows it.
+
+    can_wait: this is for work that leaves a part of every budget to others; its waits hold nobody else up.
     """
+
+    can_wait: bool = False
 
     def get(self, name: str) -> Any | None:
         """Return the remembered list, or None when it was never fetched."""

@@ -118,6 +118,7 @@ def show(connection_id: int) -> str:
         events=services().history.events(connection_id=connection_id, limit=5)
         if kind and kind.receives
         else [],
+        budgets=services().connections.budgets(connection_id) if kind else [],
     )
 
 

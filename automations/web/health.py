@@ -6,7 +6,7 @@ The first two are answered in front of the pages: whoever asks them knows a mach
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
@@ -134,9 +134,23 @@ def _lines() -> Iterator[str]:
         "Connections by state.",
         {f'{{state="{state}"}}': count for state, count in connections},
     )
+    yield from _budget_lines()
 
 
-def _metric(name: str, kind: str, meaning: str, values: dict[str, float]) -> Iterator[str]:
+def _budget_lines() -> Iterator[str]:
+    """Tell what is left of each budget; connections by number, as names are chosen by people."""
+    found = {
+        f'{{connection="{row.id}",pool="{one.pool.name}"}}': one
+        for row in services().connections.all()
+        for one in services().connections.budgets(row.id or 0)
+    }
+    left = {labels: one.left for labels, one in found.items()}
+    most = {labels: one.most for labels, one in found.items()}
+    yield from _metric("automations_budget_left", "gauge", "What is left of a budget of an account.", left)
+    yield from _metric("automations_budget_limit", "gauge", "The whole of it.", most)
+
+
+def _metric(name: str, kind: str, meaning: str, values: Mapping[str, float]) -> Iterator[str]:
     yield f"# HELP {name} {meaning}"
     yield f"# TYPE {name} {kind}"
     for labels, value in values.items():

@@ -46,6 +46,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 class Remembered:
     """A directory that lives as long as the test."""
 
+    can_wait = False
+
     def __init__(self) -> None:
         self.lists: dict[str, Any] = {}
         self.identities: dict[tuple[str, str, str], str] = {}

@@ -8,6 +8,8 @@ from threading import Lock
 class Remembered(dict):
     """Lists by name; identities and holds as the stored one keeps them."""
 
+    can_wait = False
+
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.identities = {}
