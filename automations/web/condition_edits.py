@@ -7,7 +7,7 @@ from typing import Any
 
 from automations.engine.contracts import JsonObject
 
-NOTHING = ({"all": []}, {"any": []}, {}, None, "")
+NOTHING: tuple[Any, ...] = ({"all": []}, {"any": []}, {}, None, "")
 
 
 def condition_at(tree: JsonObject, place: str) -> tuple[Any, Any]:

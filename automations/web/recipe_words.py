@@ -11,6 +11,12 @@ from automations.web.path_words import key_words, short, words_for
 
 Tree = Mapping[str, Any]
 STEPS_NAMED = 3
+_SAID_OF_A_STEP = {
+    "connection": "goes to",
+    "for_each": "repeats for",
+    "wait": "waits",
+    "on_error": "on error",
+}
 
 
 def sentence(tree: Tree, registry: Registry) -> str:
@@ -65,7 +71,11 @@ def changes(before: Tree | None, after: Tree, registry: Registry) -> list[str]:
     if before is None:
         count = len(after.get("steps") or [])
         return [f"A new recipe with {count} {'step' if count == 1 else 'steps'}."]
-    found = [f"{label} is now {_quoted(after.get(key))}." for key, label in (("name", "The name"), ("description", "The description")) if (before.get(key) or "") != (after.get(key) or "")]  # fmt: skip
+    found = [
+        f"The {key} is now {_quoted(after.get(key) or '')}."
+        for key in ("name", "description")
+        if (before.get(key) or "") != (after.get(key) or "")
+    ]
     found += _trigger_changes(before.get("trigger") or {}, after.get("trigger") or {}, registry)
     if before.get("only_if") != after.get("only_if"):
         found.append(_condition_change("The conditions", before.get("only_if"), after.get("only_if")))
@@ -113,7 +123,7 @@ def _one_step(name: str, before: Tree, after: Tree, registry: Registry) -> list[
     found = []
     if before.get("action") != after.get("action"):
         found.append(f"{name}: it now does: {action_words(str(after.get('action')), registry)}.")
-    for key, label in (("connection", "goes to"), ("for_each", "repeats for"), ("wait", "waits"), ("on_error", "on error")):  # fmt: skip
+    for key, label in _SAID_OF_A_STEP.items():
         if before.get(key) != after.get(key):
             found.append(
                 f"{name}: {label} {_quoted(after.get(key)) if after.get(key) else 'nothing special'}."
