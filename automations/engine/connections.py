@@ -36,6 +36,7 @@ from automations.model.states import ConnectionState
 
 NAME_MAX = 200
 FRESH_S = 1.0
+ASK_AGAIN_S = 60.0
 KEPT = "•••"  #: what a form shows for a secret that is stored; sent back it means "leave as it is"
 
 OpenDoor = Callable[[str, DoorMode, Sequence[str], frozenset[str] | None], DoorLike]
@@ -73,6 +74,7 @@ class Connections:
         self._clock = clock
         self._open_door = open_door
         self._opened: dict[int, tuple[object, OpenedConnection, float]] = {}
+        self._ask_again_s: dict[tuple[int, str], float] = {}
         self._directories: dict[int, StoredMemory] = {}
 
     # -- keeping
@@ -341,6 +343,22 @@ class Connections:
         memory = self.directory(connection_id)
         found = [memory.left(pool) for pool in (kind.budgets if kind else ())]
         return [one for one in found if one is not None]
+
+    def offered(self, connection_id: int, name: str) -> list[JsonObject]:
+        """Return the entries of a list of the account that a form offers, fetched at first use.
+
+        Where the account cannot be asked just now the list is empty, and asked for again a minute later.
+        """
+        memory = self.directory(connection_id)
+        found = memory.get(name)
+        now_s = self._clock.monotonic_s()
+        if found is None and now_s >= self._ask_again_s.get((connection_id, name), 0.0):
+            self._ask_again_s[connection_id, name] = now_s + ASK_AGAIN_S
+            try:
+                found = self.open(connection_id).kind.fetch_list(name, self.client(connection_id))
+            except AutomationError:
+                found = None
+        return [entry for entry in found or [] if isinstance(entry, dict)]
 
     def test(self, name: str) -> ConnectionReport:
         """Try the account and note what was found. Raises CredentialsError, DeliveryError."""

@@ -87,12 +87,12 @@ class BuilderPage:
         return OPS
 
     def entries(self, view: FieldView, connection: str) -> list[str]:
-        """Return the names in the list of the account that a field offers; empty where it was never fetched."""
+        """Return the names in the list of the account that a field offers; empty where it cannot be had."""
         row = next((row for row in self.connections if row.name == connection), None)
         if not view.directory or row is None or row.id is None:
             return []
-        found = self.given.connections.directory(row.id).get(view.directory) or []
-        return [str(entry.get("name")) for entry in found if isinstance(entry, dict) and entry.get("name")]
+        found = self.given.connections.offered(row.id, view.directory)
+        return [str(entry["name"]) for entry in found if entry.get("name")]
 
     # -- the sample
 

@@ -89,10 +89,12 @@ class Lists:
         return known if known is not None else self.fetch(name)
 
     def fetch(self, name: str) -> list[JsonObject] | None:
-        """Ask the account for the list and remember it; None where nothing may leave.
+        """Ask the account for the list and remember it; None where nothing may leave, and for an unknown name.
 
         Raises CredentialsError, DeliveryError, as every call.
         """
+        if name not in _SOURCES:
+            return None
         path, shaped = _SOURCES[name]
         entries: list[JsonObject] = []
         cursor: Any = None
