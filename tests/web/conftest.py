@@ -17,9 +17,11 @@ from automations.engine import people
 from automations.engine.registry import Registry
 from automations.model.states import Role
 from automations.settings import Settings
+from automations.web.app import create_app
 from tests.engine.conftest import HandClock, ToyHouse
 from tests.engine.toy import TARGETS, ToyTarget, toy_registry
 from tests.web.builder_pages import PASSWORD, Browser, make_assembly
+from tests.web.senders import Sender, credentials
 
 PUBLIC_URL = "http://127.0.0.1:8000"
 
@@ -87,3 +89,12 @@ def toys(peopled: Path, tmp_path: Path) -> Iterator[ToyHouse]:
     house.crash()
     made.close()
     del TARGETS[str(tmp_path)]
+
+
+@pytest.fixture
+def sender(assembly: Assembly) -> Sender:
+    opened = assembly.connections.open(assembly.connections.get("acme").id or 0)
+    basic = credentials(opened.hook_user, opened.hook_password)
+    return Sender(
+        assembly, create_app(assembly).test_client(), f"/hooks/pipedrive/{opened.hook_token}", basic
+    )

@@ -19,7 +19,7 @@ from automations.web.security import POLICY
 from tests.engine.conftest import ToyHouse
 from tests.web.builder_pages import Browser
 from tests.web.html_rules import Page
-from tests.web.test_intake import webhook
+from tests.web.senders import webhook
 
 PUBLIC = {"static", "auth.sign_in", "auth.sign_in_now", "health.metrics"}
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> \u202egpj.exe {{ 7*7 }}"
