@@ -75,7 +75,13 @@ def iso(at: datetime | None) -> str:
 
 
 def duration(milliseconds: float) -> str:
-    return f"{milliseconds:.0f} ms" if milliseconds < 10_000 else f"{milliseconds / 1000:.1f} s"
+    """Return `41 ms`, `12.4 s`, `26 min`, `3.5 h`."""
+    if milliseconds < 10_000:
+        return f"{milliseconds:.0f} ms"
+    seconds = milliseconds / 1_000
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.1f} h"
 
 
 def plural(amount: int, one: str, many: str = "") -> str:

@@ -76,6 +76,7 @@ def test_amounts() -> None:
     assert plural(0, "reply", "replies") == "0 replies"
     assert [size(12), size(4_100_000), size(3e15)] == ["12 B", "4.1 MB", "3000.0 TB"]
     assert [duration(41), duration(61_000)] == ["41 ms", "61.0 s"]
+    assert [duration(1_578_400), duration(12_600_000)] == ["26 min", "3.5 h"]
 
 
 @pytest.mark.parametrize(
