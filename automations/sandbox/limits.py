@@ -12,6 +12,7 @@ from collections import deque
 from functools import lru_cache
 
 WINDOW_S = 2.0
+APP_FACTOR = 4
 
 _COSTS: list[tuple[str, str, int]] = [
     ("GET", r"/api/v2/(\w+/search|itemSearch.*)", 20),
@@ -61,11 +62,13 @@ class Limits:
         self._recent_searches: deque[float] = deque()
         self._lock = threading.Lock()
 
-    def take(self, method: str, path: str) -> tuple[bool, dict[str, str]]:
-        """Whether this call may go on, and the headers its reply carries."""
+    def take(self, method: str, path: str, *, by_app: bool = False) -> tuple[bool, dict[str, str]]:
+        """Whether this call may go on, and the headers its reply carries. by_app: it came with an OAuth token."""
         with self._lock:
             is_search = _SEARCH.fullmatch(path.removeprefix("/api") if "/v1/" in path else path) is not None
             limit, recent = self.burst_limit, self._recent
+            if by_app and limit is not None:
+                limit *= APP_FACTOR
             if is_search and self.search_burst_limit is not None:
                 limit, recent = self.search_burst_limit, self._recent_searches
             allowed, headers = self._burst(limit, recent)

@@ -9,13 +9,14 @@ from typing import Any, Literal
 
 import orjson
 
-from . import api_followers, api_v2_products, payloads, pipedrive_app
+from . import api_followers, api_v2_products, oauth_pages, payloads, pipedrive_app
 from .api_v2_conversions import Conversions
 from .base import SandboxApp, utc_now
 from .errors import unauthorized
 from .fields import FieldDefinition
 from .hooks import Hooks
 from .limits import Limits
+from .oauth import OAuthServer
 from .records import Records
 from .render import as_v2
 from .search import SearchIndex
@@ -35,6 +36,7 @@ class PipedriveSandbox(SandboxApp):
     api_token: what callers must send in the `x-api-token` header.
     tokens_in_urls: how often a caller put a token into a URL, where it does not belong.
     verify_url: refuse webhooks whose address takes no connection.
+    oauth: the app that may ask for people's permission. api_domain: what it is told to call; empty: this address.
     conversions: the jobs that turn leads into deals, and how they go.
     """
 
@@ -62,6 +64,8 @@ class PipedriveSandbox(SandboxApp):
         self.sender = Sender(self.account, self.hooks)
         self.search_index = SearchIndex(self.account)
         self.conversions = Conversions()
+        self.oauth = OAuthServer(now)
+        self.api_domain = ""
         self._state_file = StateFile(state_file, self._snapshot)
         saved = self._state_file.load()
         if saved is None:
@@ -263,7 +267,10 @@ class PipedriveSandbox(SandboxApp):
         return body, body["meta"]["id"]
 
     def is_api_path(self, path: str) -> bool:
-        return path.startswith(("/api/", "/v1/"))
+        return path.startswith(("/api/", "/v1/")) or path in oauth_pages.ENDPOINTS
+
+    def kept_body(self, path: str, body: bytes) -> bytes:
+        return b"(kept secret)" if path in oauth_pages.ENDPOINTS else body
 
     def canned_body(self, status: int) -> dict[str, Any]:
         if status == 401:

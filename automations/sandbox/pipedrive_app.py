@@ -17,6 +17,7 @@ from . import (
     api_v2_conversions,
     api_v2_products,
     api_v2_search,
+    oauth_pages,
     pipedrive_page,
 )
 from .base import json_reply
@@ -41,6 +42,7 @@ def mount(pd: PipedriveSandbox) -> None:
         api_v1_webhooks.add_to(views, pd)
         app.register_blueprint(views)
     app.register_blueprint(pipedrive_page.blueprint(pd))
+    app.register_blueprint(oauth_pages.blueprint(pd))
 
 
 def _admit(pd: PipedriveSandbox) -> Response | None:
@@ -49,11 +51,27 @@ def _admit(pd: PipedriveSandbox) -> Response | None:
     if "api_token" in request.args:
         pd.tokens_in_urls += 1
         raise unauthorized()
+    if request.path in oauth_pages.ENDPOINTS:
+        return None
+    by_app = _check_credentials(pd)
+    allowed, g.limit_headers = pd.limits.take(request.method, request.path, by_app=by_app)
+    return None if allowed else json_reply(pd.canned_body(429), 429)
+
+
+def _check_credentials(pd: PipedriveSandbox) -> bool:
+    """Let an API token or an app's access token pass; returns whether it is an app's."""
+    bearer = request.headers.get("Authorization", "")
+    if bearer.startswith("Bearer "):
+        status = pd.oauth.status_of(bearer.removeprefix("Bearer "), request.method, request.path)
+        if status == 403:
+            raise refused_v1("Scope and URL mismatch", 403)
+        if status != 200:
+            raise unauthorized()
+        return True
     given = request.headers.get("x-api-token", "")
     if not hmac.compare_digest(given.encode(), pd.api_token.encode()):
         raise unauthorized()
-    allowed, g.limit_headers = pd.limits.take(request.method, request.path)
-    return None if allowed else json_reply(pd.canned_body(429), 429)
+    return False
 
 
 def _add_limit_headers(response: Response) -> Response:
