@@ -9,7 +9,6 @@ from typing import Any, Protocol
 import structlog
 
 from automations.clock import Clock
-from automations.engine import signals
 from automations.engine.connections import Connections
 from automations.engine.contracts import Outcome
 from automations.engine.decide import Ruling, Verdict, decide
@@ -17,7 +16,7 @@ from automations.engine.hands import Delivered, Hand, LookedUp
 from automations.engine.ledger import AttemptMade, Changes, Closing, Opening
 from automations.engine.retry import Park, Pause, Retry, after_failure
 from automations.engine.stepping import Close, End, Walk, idempotency_key
-from automations.errors import AutomationError, OutcomeUnknownError
+from automations.errors import AutomationError, OutcomeUnknownError, StorageUnavailableError
 from automations.model.columns import micros, moment
 from automations.model.states import DeliveryStatus, RunStatus
 
@@ -68,7 +67,6 @@ class Aftermath:
         kind = "unknown" if found.result.settling else error.kind
         if isinstance(follow, Park):
             changes.closings.append(_closing(found, DeliveryStatus.PARKED, error.message, kind))
-            signals.tell("delivery-parked", run_id=hand.run_id, step=send.step.name, message=error.message)
             hand.walk.done(DeliveryStatus.PARKED, None, error.message)
             if send.step.part.on_error == "continue":
                 self._runner.move(hand, changes)
@@ -93,12 +91,18 @@ class Aftermath:
         )
 
     def _follow(self, connection_id: int, follow: Retry | Pause, error: AutomationError) -> None:
-        if isinstance(follow, Pause):
-            self._connections.pause(connection_id, error.message)
-            self._runner.hold(connection_id, self._clock.now())
-        elif follow.hold_until is not None:
-            self._connections.hold(connection_id, follow.hold_until)
-            self._runner.hold(connection_id, follow.hold_until)
+        until = self._clock.now() if isinstance(follow, Pause) else follow.hold_until
+        if until is None:
+            return
+        self._runner.hold(connection_id, until)
+        try:
+            if isinstance(follow, Pause):
+                self._connections.pause(connection_id, error.message)
+            else:
+                self._connections.hold(connection_id, until)
+        except StorageUnavailableError as trouble:
+            # What came back must be written first of all. The next call is told the same and notes it then.
+            _log.warning("connection.not_held", connection_id=connection_id, message=trouble.message)
 
     def close(self, hand: Hand, move: Close, changes: Changes) -> None:
         """Close a delivery that nothing is sent for."""
@@ -160,6 +164,8 @@ class Aftermath:
         directory = self._connections.directory(recipe.connection.id)
         try:
             return decide(recipe, walk.occurrence, walk.context, directory, looked_up=True)
+        except AutomationError as error:
+            return Verdict(Ruling.BROKEN, error.message)
         except Exception as error:  # noqa: BLE001 - a connector's bug parks its own run and nothing else
             _log.exception("decide.failed", recipe=recipe.name, run_id=walk.run_id)
             return Verdict(Ruling.BROKEN, f"the trigger failed unexpectedly with {type(error).__name__}")

@@ -13,12 +13,12 @@ from sqlmodel import col, select
 from automations.engine.compiled import CompiledRecipe
 from automations.engine.connections import Connections
 from automations.engine.context import Envelope, build_context, iso
-from automations.engine.contracts import Occurrence
+from automations.engine.contracts import ConnectionKind, Occurrence
 from automations.engine.decide import Ruling, Verdict, decide
 from automations.engine.ledger import DecidedEvent, Ledger, NewRun
 from automations.engine.recipes import BrokenRecipe, Catalog
 from automations.engine.registry import Registry
-from automations.errors import AutomationError
+from automations.errors import AutomationError, StorageUnavailableError
 from automations.model.columns import moment
 from automations.model.connection import Connection
 from automations.model.database import Database
@@ -61,6 +61,23 @@ def envelope_of(event: StoredEvent, recipe: CompiledRecipe, *, is_replay: bool =
     )
 
 
+class Kinds:
+    """What kind a connection is of: never changes, so it is read once. Used by one thread."""
+
+    def __init__(self, database: Database, registry: Registry) -> None:
+        self._database = database
+        self._registry = registry
+        self._names: dict[int, str] = {}
+
+    def of(self, connection_id: int) -> ConnectionKind | None:
+        """Return the kind, or None where its connector is not installed."""
+        if connection_id not in self._names:
+            with self._database.read() as session:
+                found = session.exec(select(Connection.kind).where(col(Connection.id) == connection_id))
+                self._names[connection_id] = found.first() or ""
+        return self._registry.kinds.get(self._names[connection_id])
+
+
 class Decider:
     """Used by one thread."""
 
@@ -71,13 +88,14 @@ class Decider:
         connections: Connections,
         catalog: Catalog,
         ledger: Ledger,
+        kinds: Kinds,
     ) -> None:
         self._database = database
         self._registry = registry
         self._connections = connections
         self._catalog = catalog
         self._ledger = ledger
-        self._kinds: dict[int, str] = {}
+        self._kinds = kinds
 
     def decide_pending(self, limit: int, keep: Callable[[StoredEvent, Occurrence], None]) -> int:
         """Decide the oldest undecided events. `keep` is shown each event that was read, for its run to use.
@@ -88,8 +106,23 @@ class Decider:
         if not events:
             return 0
         self._catalog.refresh()
-        self._ledger.decide([self._decided(event, keep) for event in events])
+        self._store([self._decided(event, keep) for event in events])
         return len(events)
+
+    def _store(self, decided: list[DecidedEvent]) -> None:
+        """Store the verdicts; one that cannot be stored keeps nobody else's back."""
+        try:
+            self._ledger.decide(decided)
+        except StorageUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - said beside the event
+            _log.exception("decide.not_stored", events=len(decided))
+            if len(decided) > 1:
+                for one in decided:
+                    self._store([one])
+                return
+            problem = f"its verdicts could not be stored ({type(error).__name__}); report this"
+            self._ledger.decide([DecidedEvent(decided[0].event_id, "", [], [], problem=problem)])
 
     def _undecided(self, limit: int) -> list[StoredEvent]:
         sql = f"SELECT {EVENT_COLUMNS} FROM event WHERE decided_at IS NULL ORDER BY id LIMIT ?"  # noqa: S608
@@ -98,7 +131,7 @@ class Decider:
         return [StoredEvent.of(row) for row in rows]
 
     def _decided(self, event: StoredEvent, keep: Callable[[StoredEvent, Occurrence], None]) -> DecidedEvent:
-        kind = self._registry.kinds.get(self._kind_of(event.connection_id))
+        kind = self._kinds.of(event.connection_id)
         if kind is None:
             return DecidedEvent(event.id, event.record_key, [], [], problem="its connector is not installed")
         try:
@@ -124,15 +157,6 @@ class Decider:
                 runs.append(self._run(event, occurrence, recipe, verdict))
         return DecidedEvent(event.id, occurrence.label, passed_over, runs)
 
-    def _kind_of(self, connection_id: int) -> str:
-        if connection_id not in self._kinds:
-            with self._database.read() as session:
-                found = session.exec(
-                    select(Connection.kind).where(col(Connection.id) == connection_id)
-                ).first()
-            self._kinds[connection_id] = found or ""
-        return self._kinds[connection_id]
-
     def _verdict(self, event: StoredEvent, occurrence: Occurrence, recipe: CompiledRecipe) -> Verdict:
         try:
             context = {}
@@ -142,6 +166,8 @@ class Decider:
             return decide(
                 recipe, occurrence, context, self._connections.directory(event.connection_id), looked_up=False
             )
+        except StorageUnavailableError:
+            raise
         except AutomationError as error:
             return Verdict(Ruling.BROKEN, error.message)
         except Exception as error:  # noqa: BLE001 - a connector's bug parks its own run and nothing else

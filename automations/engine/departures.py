@@ -14,7 +14,7 @@ from typing import Any
 
 from automations.engine.doorstep import Doorstep
 from automations.engine.hands import CallOver, Delivered, Hand, LookedUp
-from automations.engine.stepping import Send, idempotency_key
+from automations.engine.stepping import LookUp, Send, idempotency_key
 from automations.errors import OutcomeUnknownError
 
 CALLING_THREADS = 32
@@ -49,8 +49,13 @@ class Departures:
     def in_flight(self) -> int:
         return sum(self._in_flight.values())
 
-    def most_in_hand(self, connection_id: int) -> int:
-        """Return how many runs a worker should hold for this connection: many where they travel together."""
+    def most_in_hand(self, connection_id: int, move: Send | LookUp | None = None) -> int:
+        """Return how many runs a worker should hold for this connection: many where they travel together.
+
+        move: what one of them is about to do there, which may be the first batch that is heard of.
+        """
+        if isinstance(move, Send) and move.step.action.batch is not None:
+            self._batched.add(connection_id)
         return BATCHED_IN_HAND if connection_id in self._batched else SINGLES_IN_HAND
 
     # -- what waits
@@ -117,14 +122,16 @@ class Departures:
 
     def _call(self, connection_id: int, group: Group) -> None:
         keyed = [(send, idempotency_key(hand.walk, send.step.index, send.item_index)) for hand, send in group]
-        first = group[0][1]
-        if first.step.action.batch is not None and not first.in_doubt:
-            results = self._doorstep.deliver_batch(keyed)
-        else:
-            results = [self._doorstep.deliver(send, key) for send, key in keyed]
-        for (hand, send), result in zip(group, results, strict=True):
-            self._inbox.put(Delivered(hand, send, result))
-        self._inbox.put(CallOver(connection_id))
+        first, can_wait = group[0][1], group[0][0].walk.envelope.is_backfill
+        try:
+            if first.step.action.batch is not None and not first.in_doubt:
+                results = self._doorstep.deliver_batch(keyed)
+            else:
+                results = [self._doorstep.deliver(send, key, can_wait=can_wait) for send, key in keyed]
+            for (hand, send), result in zip(group, results, strict=True):
+                self._inbox.put(Delivered(hand, send, result))
+        finally:
+            self._inbox.put(CallOver(connection_id))
 
     def _look_up(self, connection_id: int, hands: list[Hand]) -> None:
         recipe = hands[0].walk.recipe

@@ -22,8 +22,16 @@ from automations.engine.contracts import (
     Occurrence,
     Outcome,
 )
+from automations.engine.masking import Masker
 from automations.engine.stepping import Send
-from automations.errors import AutomationError, DeliveryError, OutcomeUnknownError, RejectedError
+from automations.errors import (
+    AutomationError,
+    DeliveryError,
+    OutcomeUnknownError,
+    RejectedError,
+    StorageUnavailableError,
+    UnavailableError,
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,16 @@ class Result:
     settling: bool = False
 
 
+@dataclass(frozen=True)
+class _WayOut:
+    """How one call leaves: its door and client, or the problem that keeps it in."""
+
+    door: DoorLike | None = None
+    client: Any = None
+    problem: AutomationError | None = None
+    secrets: tuple[str, ...] = ()
+
+
 class Doorstep:
     """Carries out sends; each call opens a door of its own."""
 
@@ -46,23 +64,31 @@ class Doorstep:
         self._clock = clock
 
     def deliver(
-        self, send: Send, key: str, *, mode: DoorMode = DoorMode.LIVE, validate: bool = False
+        self,
+        send: Send,
+        key: str,
+        *,
+        mode: DoorMode = DoorMode.LIVE,
+        validate: bool = False,
+        can_wait: bool = False,
     ) -> Result:
-        """Perform one delivery. Never raises: what went wrong is the result."""
+        """Perform one delivery. Never raises: what went wrong is the result. can_wait: it is a backfill's."""
         call = self._call(send, key, validate)
-        settling = send.in_doubt and not send.step.action.repeatable_for(send.fields)
-        door, client, problem = self._client(send.step.connection_id, mode)
+        # Until something is known, what was in doubt stays so, whatever goes wrong on the way.
+        settling = send.in_doubt
+        way = self._way_out(send.step.connection_id, mode, can_wait)
 
         def perform() -> Outcome:
             nonlocal settling
+            settling = send.in_doubt and not send.step.action.repeatable_for(send.fields)
             if settling:
-                settled = send.step.action.settle(send.fields, client, call)
+                settled = send.step.action.settle(send.fields, way.client, call)
                 if settled is not None:
                     return settled
                 settling = False
-            return send.step.action.perform(send.fields, client, replace(call, in_doubt=False))
+            return send.step.action.perform(send.fields, way.client, replace(call, in_doubt=False))
 
-        result = self._timed(perform, door, problem)
+        result = self._timed(perform, way)
         return replace(result, settling=settling)
 
     def deliver_batch(self, sends: Sequence[tuple[Send, str]]) -> list[Result]:
@@ -71,14 +97,14 @@ class Doorstep:
         batch = first.step.action.batch
         assert batch is not None
         items = [BatchItem(s.step.action, s.fields, self._call(s, key, False)) for s, key in sends]
-        door, client, problem = self._client(first.step.connection_id, DoorMode.LIVE)
+        way = self._way_out(first.step.connection_id, DoorMode.LIVE)
         results: list[ItemResult] = []
 
         def perform() -> Outcome:
-            results.extend(batch.send(items, client))
+            results.extend(batch.send(items, way.client))
             return Outcome()
 
-        whole = self._timed(perform, door, problem)
+        whole = self._timed(perform, way)
         if isinstance(whole.outcome, AutomationError):
             return [replace(whole, exchanges=whole.exchanges[-1:], batch_size=len(sends)) for _ in sends]
         if len(results) != len(sends):
@@ -87,8 +113,8 @@ class Doorstep:
         return [
             replace(
                 whole,
-                outcome=item.result,
-                exchanges=[item.exchange] if item.exchange else whole.exchanges,
+                outcome=_without_secrets(_checked_item(item), way.secrets),
+                exchanges=_exchange_of(item) or whole.exchanges,
                 batch_size=len(sends),
             )
             for item in results
@@ -104,15 +130,15 @@ class Doorstep:
         mode: DoorMode = DoorMode.LIVE,
     ) -> tuple[list[JsonObject], AutomationError | None, list[JsonObject]]:
         """Fetch what the occurrences need. Returns (related, error, exchanges); never raises."""
-        door, client, problem = self._client(connection_id, mode)
+        way = self._way_out(connection_id, mode)
         related: list[JsonObject] = []
 
         def perform() -> Outcome:
-            prepare(client)
-            related.extend(dict(found) for found in kind.load_related(occurrences, needs, client))
+            prepare(way.client)
+            related.extend(dict(found) for found in kind.load_related(occurrences, needs, way.client))
             return Outcome()
 
-        result = self._timed(perform, door, problem)
+        result = self._timed(perform, way)
         error = result.outcome if isinstance(result.outcome, AutomationError) else None
         return related, error, result.exchanges
 
@@ -127,34 +153,81 @@ class Doorstep:
             validate_only=validate,
         )
 
-    def _client(
-        self, connection_id: int, mode: DoorMode
-    ) -> tuple[DoorLike | None, Any, AutomationError | None]:
+    def _way_out(self, connection_id: int, mode: DoorMode, can_wait: bool = False) -> _WayOut:
         if not connection_id:
-            return None, None, None
+            return _WayOut()
+        secrets: tuple[str, ...] = ()
         try:
-            door = self._connections.door(self._connections.open(connection_id), mode)
-            return door, self._connections.client(connection_id, door, mode), None
+            opened = self._connections.open(connection_id)
+            secrets = opened.secrets
+            door = self._connections.door(opened, mode)
+            client = self._connections.client(connection_id, door, mode, can_wait=can_wait)
         except AutomationError as error:
-            return None, None, error
+            return _WayOut(problem=error, secrets=secrets)
+        except Exception as error:  # noqa: BLE001 - a connector's bug parks its own delivery and nothing else
+            return _WayOut(problem=_bug(error, sent=False))
+        return _WayOut(door, client, None, secrets)
 
-    def _timed(
-        self, perform: Callable[[], Outcome], door: DoorLike | None, problem: AutomationError | None
-    ) -> Result:
+    def _timed(self, perform: Callable[[], Outcome], way: _WayOut) -> Result:
         started_at, start_s = self._clock.now(), time.perf_counter()
         outcome: Outcome | AutomationError
+        door = way.door
         try:
-            if problem is not None:
-                raise problem
-            outcome = perform()
+            if way.problem is not None:
+                raise way.problem
+            outcome = _checked(perform())
+        except StorageUnavailableError as error:
+            outcome = _our_own_trouble(error, sent=_wrote(door))
         except AutomationError as error:
             outcome = error
         except Exception as error:  # noqa: BLE001 - a connector's bug parks its own delivery and nothing else
-            outcome = _bug(
-                error, sent=any(_sent_a_write(e.as_json()) for e in (door.exchanges if door else ()))
-            )
+            outcome = _bug(error, sent=_wrote(door))
         exchanges = [exchange.as_json() for exchange in door.exchanges] if door else []
-        return Result(outcome, exchanges, started_at, round((time.perf_counter() - start_s) * 1000))
+        duration_ms = round((time.perf_counter() - start_s) * 1000)
+        return Result(_without_secrets(outcome, way.secrets), exchanges, started_at, duration_ms)
+
+
+def _checked(outcome: Any) -> Outcome:
+    if not isinstance(outcome, Outcome):
+        raise TypeError(f"an Outcome was due, not {type(outcome).__name__}")
+    return outcome
+
+
+def _checked_item(item: Any) -> Outcome | AutomationError:
+    result = getattr(item, "result", None)
+    return result if isinstance(result, Outcome | AutomationError) else _bug(TypeError(), sent=True)
+
+
+def _exchange_of(item: Any) -> list[JsonObject]:
+    exchange = getattr(item, "exchange", None)
+    return [exchange] if exchange else []
+
+
+def _without_secrets(
+    outcome: Outcome | AutomationError, secrets: tuple[str, ...]
+) -> Outcome | AutomationError:
+    """Return what came of a call without the connection's own secrets, which a target may echo."""
+    if isinstance(outcome, AutomationError):
+        said = outcome.message
+        if any(secret in said for secret in secrets if secret):
+            outcome.args = (Masker(secrets).text(said),)
+        return outcome
+    told = f"{outcome.summary}{outcome.outputs}"
+    if not any(secret in told for secret in secrets if secret):
+        return outcome
+    masker = Masker(secrets)
+    return replace(outcome, summary=masker.text(outcome.summary), outputs=masker.value(outcome.outputs))
+
+
+def _our_own_trouble(error: StorageUnavailableError, *, sent: bool) -> DeliveryError:
+    """Our database failed inside a call: what left stays in doubt, what did not is tried again."""
+    trouble = OutcomeUnknownError(error.message) if sent else UnavailableError(error.message)
+    trouble.__cause__ = error
+    return trouble
+
+
+def _wrote(door: DoorLike | None) -> bool:
+    return any(_sent_a_write(exchange.as_json()) for exchange in (door.exchanges if door else ()))
 
 
 def _sent_a_write(exchange: JsonObject) -> bool:

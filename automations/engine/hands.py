@@ -11,9 +11,8 @@ import structlog
 from sqlmodel import col, select
 
 from automations.engine.compiled import CompiledRecipe
-from automations.engine.connections import Connections
 from automations.engine.contracts import Occurrence
-from automations.engine.decider import EVENT_COLUMNS, StoredEvent, envelope_of
+from automations.engine.decider import EVENT_COLUMNS, Kinds, StoredEvent, envelope_of
 from automations.engine.doorstep import Result
 from automations.engine.ledger import Claim
 from automations.engine.recipes import BrokenRecipe, Catalog
@@ -78,9 +77,9 @@ class CallOver:
 class Loader:
     """Turns claims into hands. Used by one thread."""
 
-    def __init__(self, database: Database, connections: Connections, catalog: Catalog) -> None:
+    def __init__(self, database: Database, kinds: Kinds, catalog: Catalog) -> None:
         self._database = database
-        self._connections = connections
+        self._kinds = kinds
         self._catalog = catalog
         self._recent: dict[int, tuple[StoredEvent, Occurrence]] = {}
 
@@ -128,8 +127,11 @@ class Loader:
         return found
 
     def _read(self, event: StoredEvent) -> Occurrence | None:
+        kind = self._kinds.of(event.connection_id)
+        if kind is None:
+            return None
         try:
-            return self._connections.open(event.connection_id).kind.read(event.topic, event.payload)
+            return kind.read(event.topic, event.payload)
         except Exception as error:  # noqa: BLE001 - the run is parked with the reason
             _log.warning("event.unreadable", event_id=event.id, error=type(error).__name__)
             return None

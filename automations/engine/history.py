@@ -14,6 +14,7 @@ from automations.clock import Clock
 from automations.engine.contracts import JsonObject
 from automations.engine.registry import Registry
 from automations.errors import InputError, NotFoundError
+from automations.model.columns import storable, storable_key
 from automations.model.connection import Connection
 from automations.model.database import Database
 from automations.model.history import Attempt, Delivery, Event, Run
@@ -22,6 +23,7 @@ from automations.model.states import RunStatus
 
 PAGE = 50
 PAGE_MAX = 1_000
+ID_MAX = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,9 @@ class History:
                 .join(Connection, col(Connection.id) == col(Event.connection_id))
             )
             if recipe:
-                recipe_id = session.exec(select(Recipe.id).where(col(Recipe.name) == recipe)).first()
+                recipe_id = session.exec(
+                    select(Recipe.id).where(col(Recipe.name) == storable(recipe))
+                ).first()
                 if recipe_id is None:
                     raise NotFoundError(
                         f"There is no recipe named {recipe!r}. `automations recipe list` shows them."
@@ -107,7 +111,7 @@ class History:
             if wanted:
                 query = query.where(col(Run.status).in_(wanted))
             if record:
-                query = query.where(col(Run.record_key) == record)
+                query = query.where(col(Run.record_key) == storable_key(record))
             if search:
                 query = query.where(_matches(search))
             if since is not None:
@@ -120,7 +124,7 @@ class History:
     def run(self, run_id: int) -> RunDetail:
         """Raises NotFoundError."""
         with self._database.read() as session:
-            run = session.get(Run, run_id)
+            run = session.get(Run, run_id) if run_id <= ID_MAX else None
             if run is None:
                 raise NotFoundError(f"There is no run {run_id}; it may have been pruned.")
             deliveries = session.exec(
@@ -171,7 +175,7 @@ class History:
             if connection_id is not None:
                 query = query.where(col(Event.connection_id) == connection_id)
             if record:
-                query = query.where(col(Event.record_key) == record)
+                query = query.where(col(Event.record_key) == storable_key(record))
             if before_id is not None:
                 query = query.where(col(Event.id) < before_id)
             rows = session.exec(query.order_by(col(Event.id).desc()).limit(min(limit, PAGE_MAX)))
@@ -180,7 +184,7 @@ class History:
     def event(self, event_id: int) -> tuple[Event, str]:
         """Return (event, connection name). Raises NotFoundError."""
         with self._database.read() as session:
-            event = session.get(Event, event_id)
+            event = session.get(Event, event_id) if event_id <= ID_MAX else None
             if event is None:
                 raise NotFoundError(f"There is no event {event_id}; it may have been pruned.")
             connection = session.get(Connection, event.connection_id)
@@ -267,9 +271,10 @@ class History:
 
 
 def _matches(search: str) -> Any:
-    text = search.strip()
-    if text.isdigit():
-        return (col(Run.id) == int(text)) | (col(Run.record_key).like(f"%:{text}"))
+    text = storable(search.strip())
+    if text.isascii() and text.isdigit():
+        same_record = col(Run.record_key).like(f"%:{text}")
+        return (col(Run.id) == int(text)) | same_record if int(text) <= ID_MAX else same_record
     if ":" in text and " " not in text:
         return col(Run.record_key) == text
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -19,7 +19,7 @@ from sqlalchemy import Connection as SqlConnection
 from automations.clock import Clock
 from automations.engine.contracts import Arrival
 from automations.errors import StorageUnavailableError
-from automations.model.columns import micros
+from automations.model.columns import micros, storable_key
 from automations.model.database import Database
 from automations.model.states import EventOrigin
 
@@ -97,14 +97,16 @@ class Intake:
     ) -> list[Accepted]:
         """Store the arrivals and return once they are on disk, one answer an arrival, in order.
 
-        Raises StorageUnavailableError when they could not be stored; then none of them was.
+        Raises StorageUnavailableError when they could not be stored, or not in time: sent again, they are new or
+        known already, and never twice.
         """
         if not arrivals:
             return []
         received_at = micros(self._clock.now())
         rows = [
             (
-                connection_id, arrival.dedupe_key, arrival.topic, arrival.record_key, str(origin),
+                connection_id, storable_key(arrival.dedupe_key), storable_key(arrival.topic),
+                storable_key(arrival.record_key), str(origin),
                 micros(arrival.occurred_at) if arrival.occurred_at else None,
                 received_at, arrival.payload, "", "",
             )

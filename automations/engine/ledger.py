@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
 from sqlalchemy import Connection as SqlConnection
 
 from automations.clock import Clock
 from automations.engine.lanes import Lanes
-from automations.model.columns import micros
+from automations.model.columns import dump_json, load_json, micros, storable
 from automations.model.database import Database
 from automations.model.states import DeliveryStatus, RunStatus
 
@@ -142,9 +141,18 @@ class Changes:
     def __bool__(self) -> bool:
         return bool(self.openings or self.closings or self.updates)
 
+    def of_run(self, run_id: int) -> Changes:
+        """Return the part that is about one run."""
+        return Changes(
+            openings=[opening for opening in self.openings if opening.run_id == run_id],
+            closings=[closing for closing in self.closings if closing.run_id == run_id],
+            updates=[update for update in self.updates if update.claim.run_id == run_id],
+            held={run_id: self.held[run_id]},
+        )
+
 
 def _json(value: Any) -> str | None:
-    return None if value is None else orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+    return None if value is None else dump_json(value)
 
 
 class Ledger:
@@ -156,6 +164,7 @@ class Ledger:
         self.owner = owner
         self._sql = database.sql
         self._lanes = Lanes(database)
+        self._leases_seen_s: dict[Any, float] = {}
 
     # -- deciding
 
@@ -173,7 +182,13 @@ class Ledger:
             connection.exec_driver_sql(
                 self._sql("UPDATE event SET decided_at=?, label=?, passed_over=?, problem=? WHERE id=?"),
                 [
-                    (now, e.label, _json(e.passed_over) if e.passed_over else None, e.problem, e.event_id)
+                    (
+                        now,
+                        storable(e.label),
+                        _json(e.passed_over) if e.passed_over else None,
+                        storable(e.problem),
+                        e.event_id,
+                    )
                     for e in mine
                 ],
             )
@@ -201,8 +216,8 @@ class Ledger:
             ready += free
             rows.append(
                 (
-                    run.recipe_id, run.version_id, run.event_id, 0, run.record_key, run.label,
-                    run.lane if queued else None, str(run.status), run.reason, run.reason_kind, -1,
+                    run.recipe_id, run.version_id, run.event_id, 0, run.record_key, storable(run.label),
+                    run.lane if queued else None, str(run.status), storable(run.reason), run.reason_kind, -1,
                     run.connection_id, now if free else None, 0, 0, _json(run.memory), now,
                     None if queued else now,
                 )
@@ -232,29 +247,43 @@ class Ledger:
         with self._database.connect_for_read() as connection:
             return {row[0] for row in connection.exec_driver_sql(self._sql(_DUE), (now, now))}
 
-    def renew(self) -> None:
-        """Lengthen every lease that this worker holds."""
+    def renew(self, run_ids: Sequence[int]) -> None:
+        """Lengthen the leases of the runs that are in this worker's hands.
+
+        Only of those: a claim whose answer was lost on its way from the database is in nobody's hands.
+        """
+        until = micros(self._clock.now() + LEASE)
         with self._database.connect_for_write() as connection:
-            connection.exec_driver_sql(
-                self._sql("UPDATE run SET lease_until=? WHERE lease_owner=?"),
-                (micros(self._clock.now() + LEASE), self.owner),
-            )
+            for chunk in _chunks(run_ids):
+                sql = f"UPDATE run SET lease_until=? WHERE lease_owner=? AND id IN ({_marks(chunk)})"  # noqa: S608
+                connection.exec_driver_sql(self._sql(sql), (until, self.owner, *chunk))
 
     def recover(self, dead_owner: str | None = None) -> int:
-        """Let runs go on whose worker is gone: its lease ran out, or the caller knows it to be dead.
+        """Let runs go on whose worker is gone; returns how many were taken back.
 
-        dead_owner: a prefix of owner names. Returns how many runs were taken back.
+        dead_owner: a prefix of owner names that the caller knows to be dead. Without it a lease counts as
+        abandoned that nobody renewed for its whole length, watched from here: call this every some seconds. The
+        wall clock says nothing, it may jump and differ from machine to machine.
         """
-        now = micros(self._clock.now())
-        where, value = (
-            ("lease_until<?", now) if dead_owner is None else ("lease_owner LIKE ?", f"{dead_owner}%")
-        )
-        sql = (
-            "UPDATE run SET status=?, lease_owner=NULL, lease_until=NULL, claimable_at=? "  # noqa: S608 - constants
-            f"WHERE lease_until IS NOT NULL AND {where}"
-        )
+        with self._database.connect_for_read() as connection:
+            sql = "SELECT id, lease_counter, lease_until, lease_owner FROM run WHERE lease_until IS NOT NULL"
+            held = connection.exec_driver_sql(sql).all()
+        if dead_owner is not None:
+            abandoned = [row[:3] for row in held if row[3].startswith(dead_owner)]
+        else:
+            abandoned = self._unchanged([row[:3] for row in held])
+        if not abandoned:
+            return 0
         with self._database.connect_for_write() as connection:
-            return connection.exec_driver_sql(self._sql(sql), (str(RunStatus.QUEUED), now, value)).rowcount
+            now = micros(self._clock.now())
+            rows = [(str(RunStatus.QUEUED), now, *row) for row in abandoned]
+            return connection.exec_driver_sql(self._sql(_TAKE_BACK), rows).rowcount
+
+    def _unchanged(self, leases: Sequence[Any]) -> list[Any]:
+        now_s = self._clock.monotonic_s()
+        self._leases_seen_s = {lease: self._leases_seen_s.get(lease, now_s) for lease in leases}
+        over_s = now_s - LEASE.total_seconds()
+        return [lease for lease, seen_s in self._leases_seen_s.items() if seen_s <= over_s]
 
     # -- working
 
@@ -312,7 +341,7 @@ class Ledger:
             ),
             [
                 (
-                    str(c.status), c.reason, c.reason_kind, _json(c.outputs),
+                    str(c.status), storable(c.reason), c.reason_kind, _json(c.outputs),
                     micros(c.next_attempt_at) if c.next_attempt_at else None,
                     None if c.status == DeliveryStatus.WAITING else now, c.delivery_id,
                 )
@@ -325,7 +354,7 @@ class Ledger:
                 self._sql(_INSERT_ATTEMPT),
                 [
                     (
-                        delivery_id, a.number, micros(a.started_at), a.duration_ms, a.outcome, a.message,
+                        delivery_id, a.number, micros(a.started_at), a.duration_ms, a.outcome, storable(a.message),
                         _json(a.exchanges), a.batch_size,
                     )
                     for delivery_id, a in tried
@@ -342,7 +371,7 @@ class Ledger:
             self._sql(_UPDATE_RUN),
             [
                 (
-                    str(u.status), u.reason, u.reason_kind, u.step_index, u.connection_id,
+                    str(u.status), storable(u.reason), u.reason_kind, u.step_index, u.connection_id,
                     micros(u.claimable_at) if u.claimable_at else None, _json(u.memory),
                     None if u.claimable_at else now, 1 if u.claimable_at else 0, u.claim.run_id,
                 )
@@ -354,14 +383,16 @@ class Ledger:
 
 def _claim_of(row: Any) -> Claim:
     run_id, recipe_id, version_id, event_id, counter, claims, step_index, connection_id, replay, memory = row
-    kept = orjson.loads(memory) if memory else {}
-    return Claim(run_id, recipe_id, version_id, event_id, counter, claims, step_index, connection_id, replay, kept)
+    kept = load_json(memory) if memory else {}
+    return Claim(
+        run_id, recipe_id, version_id, event_id, counter, claims, step_index, connection_id, replay, kept
+    )
 
 
 def _opening_row(o: Opening, now: int) -> tuple[Any, ...]:
     sending = o.status == DeliveryStatus.SENDING
     return (
-        o.run_id, o.step_index, o.item_index, o.step_name, o.action, o.connection_id, str(o.status), o.reason,
+        o.run_id, o.step_index, o.item_index, o.step_name, o.action, o.connection_id, str(o.status), storable(o.reason),
         o.reason_kind, _json(o.fields), _json(o.outputs), o.idempotency_key, 1 if sending else 0, now,
         None if sending else now,
     )  # fmt: skip
@@ -395,6 +426,11 @@ UPDATE run SET status=?, lease_owner=?, lease_until=?, lease_counter=lease_count
 WHERE id IN (SELECT id FROM run WHERE connection_id=? AND claimable_at<=? ORDER BY claimable_at, id LIMIT ?{skip})
 RETURNING id, recipe_id, version_id, event_id, lease_counter, claims_without_end, step_index, connection_id,
   replay_number, memory
+"""
+
+_TAKE_BACK = """
+UPDATE run SET status=?, lease_owner=NULL, lease_until=NULL, claimable_at=?
+WHERE id=? AND lease_counter=? AND lease_until=?
 """
 
 _INSERT_DELIVERY = """

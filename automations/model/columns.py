@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import BigInteger, Integer, Text
@@ -25,6 +30,57 @@ def micros(moment: datetime) -> int:
 def moment(value: int) -> datetime:
     """Return the aware UTC time of `micros`."""
     return _EPOCH + timedelta(microseconds=value)
+
+
+KEY_MAX: Final = 200
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """Return the text as both databases take it: PostgreSQL refuses U+0000, SQLite half a surrogate pair."""
+    return text if text.isascii() and "\x00" not in text else _UNSTORABLE.sub("\ufffd", text)
+
+
+def storable_key(text: str) -> str:
+    """Return a text that identifies something, short enough for an index: PostgreSQL's take 2,704 bytes.
+
+    A longer one keeps its beginning and ends with the digest of the whole, so that two stay two.
+    """
+    kept = storable(text)
+    if len(kept) <= KEY_MAX:
+        return kept
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{kept[: KEY_MAX - 33]}…{digest[:32]}"
+
+
+def dump_json(value: Any) -> str:
+    """Return any value as JSON text; what is no JSON becomes text, what no database takes U+FFFD.
+
+    A text that begins with a blank holds whole numbers of more than 64 bits, which only the slower reader keeps.
+    """
+    try:
+        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS, default=_plain).decode()
+    except (TypeError, ValueError, RecursionError):
+        return " " + json.dumps(_plain(value), allow_nan=False)
+
+
+def load_json(text: str) -> Any:
+    """Return what `dump_json` wrote."""
+    return json.loads(text) if text.startswith(" ") else orjson.loads(text)
+
+
+def _plain(value: Any, levels: int = 100) -> Any:
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping | list | tuple | set | frozenset) and levels == 0:
+        return "…"
+    if isinstance(value, Mapping):
+        return {storable(str(key)): _plain(entry, levels - 1) for key, entry in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(entry, levels - 1) for entry in value]
+    return storable(str(value))
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -50,7 +106,7 @@ class Json(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        return None if value is None else orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+        return None if value is None else dump_json(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        return None if value is None else orjson.loads(value)
+        return None if value is None else load_json(value)

@@ -6,10 +6,9 @@ import random
 import threading
 import time
 
+from automations.errors import UnavailableError
 from tests.engine.conftest import ToyHouse
 from tests.engine.toy import arrival
-
-from automations.errors import UnavailableError
 
 
 def run_all(house: ToyHouse, owners: list[str], until: int, timeout_s: float = 60.0) -> None:
@@ -79,8 +78,9 @@ def test_a_worker_that_lost_its_lease_writes_nothing(house: ToyHouse) -> None:
     house.target.gate = threading.Event()
     sleeper.turn()
     sleeper.turn()
-    house.clock.advance(seconds=61)
     other = house.assembly.runner("w/2/other")
+    assert other.ledger.recover() == 0
+    house.clock.advance(seconds=61)
     assert other.ledger.recover() == 1
     house.target.gate.set()
     # The sleeper's call did get through; its successor finds that out and does not repeat it.

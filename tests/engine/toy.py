@@ -51,6 +51,7 @@ class ToyTarget:
         self.related_error: AutomationError | None = None
         self.lock = threading.Lock()
         self.gate: threading.Event | None = None
+        self.more_outputs: dict[Any, Any] = {}
 
     def texts(self) -> list[str]:
         return [text for _, text in self.done]
@@ -164,7 +165,8 @@ class _Toy(Action):
             target.done.append((key, fields.text))
             if target.after_write:
                 raise target.after_write.popleft()
-        return Outcome({"id": len(target.done), "text": fields.text}, f"wrote {fields.text}")
+        outputs = {"id": len(target.done), "text": fields.text, **target.more_outputs}
+        return Outcome(outputs, f"wrote {fields.text}")
 
 
 class WriteDown(_Toy):
