@@ -18,7 +18,7 @@ from automations.web.services import services
 
 SHOWN_AT_ONCE: Final = 4_096
 
-# Controls, halves of characters, and what turns the direction of text or hides in it: shown, they cannot mislead anybody.
+# Controls, halves of characters, and what turns the direction of text or hides in it: shown, they mislead nobody.
 _INVISIBLE: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
 )
