@@ -53,20 +53,20 @@ def is_cleared(entity: str, mapped: Mapping[str, Any]) -> bool:
     return mapped.get(f"{entity}_match_value", "") is None
 
 
-def link(
-    client: PipedriveClient, entity: str, mapped: Mapping[str, Any], *, may_create: bool = True
-) -> Linked | None:
-    """Return the record that `<entity>_match_field`, `_match_value` and `_missing` name; None when not mapped.
+def link_all(
+    client: PipedriveClient,
+    entities: Iterable[str],
+    mapped: Mapping[str, Any],
+    *,
+    may_create: bool = True,
+    in_doubt: bool = False,
+) -> dict[str, Linked]:
+    """Return the records that `<entity>_match_field`, `_match_value` and `_missing` name; only mapped ones.
 
+    in_doubt: an earlier attempt may have created one a moment ago.
     Raises RejectedError for a missing one that must be there, AmbiguousMatchError for several.
     """
-    return link_all(client, (entity,), mapped, may_create=may_create).get(entity)
-
-
-def link_all(
-    client: PipedriveClient, entities: Iterable[str], mapped: Mapping[str, Any], *, may_create: bool = True
-) -> dict[str, Linked]:
-    """Return what each mapped link came to; those that are not mapped are left out. Raises as `link`."""
+    look = matching.find_after_doubt if in_doubt else matching.find
     asked = [_Asked.of(client, entity, mapped) for entity in entities if is_mapped(entity, mapped)]
     makers = [one for one in asked if one.creates and may_create]
     found: dict[str, Linked] = {}
@@ -76,7 +76,7 @@ def link_all(
             holds.enter_context(matching.alone(client, one.match))
         missing = []
         for one in asked:
-            record = matching.choose(client, one.match, matching.find(client, one.match), "stop").record
+            record = matching.choose(client, one.match, look(client, one.match), "stop").record
             if record is not None:
                 found[one.entity] = Linked(record["id"])
             elif one in makers:

@@ -79,7 +79,8 @@ class NoteUpsert:
 
     def _links(self, *, may_create: bool) -> JsonObject:
         """Return the ids of what the note is on. Raises RejectedError when nothing of it was found."""
-        found = links.link_all(self.client, LINKS, self.mapped, may_create=may_create)
+        in_doubt = self.call.in_doubt or self.call.attempt > 1
+        found = links.link_all(self.client, LINKS, self.mapped, may_create=may_create, in_doubt=in_doubt)
         self.notes += [one.note for one in found.values() if one.note]
         tied = {LINKS[entity][0]: one.number for entity, one in found.items() if one.number is not None}
         if self.mapped.get("lead_id"):

@@ -55,6 +55,11 @@ class Upsert:
         """Return the body of a create, match value included. Raises FieldsError when something is missing."""
         raise NotImplementedError
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether an earlier attempt may have written something."""
+        return self.call.in_doubt or self.call.attempt > 1
+
     def changes(self, record: JsonObject) -> JsonObject:
         """Return what of the body the record does not hold yet."""
         return changed_part(self.body(record), self.comparable(record))
@@ -92,7 +97,7 @@ class Upsert:
             mode=self.mode,
             if_many="oldest" if self.mode == "create_only" else self.if_many,
             create=lambda: self.client.create(self.entity, self.body_of_new()),
-            in_doubt=self.call.in_doubt or self.call.attempt > 1,
+            in_doubt=self.in_doubt,
         )
 
     def _update(self, found: Found) -> Outcome:
@@ -195,7 +200,9 @@ class Upsert:
 
         Creates what is missing where the author wants it, so everything else must have been checked before.
         """
-        found = links.link_all(self.client, keys, self.mapped, may_create=self.may_create_links)
+        found = links.link_all(
+            self.client, keys, self.mapped, may_create=self.may_create_links, in_doubt=self.in_doubt
+        )
         self.notes += [one.note for one in found.values() if one.note]
         body = {keys[entity]: one.number for entity, one in found.items() if one.number is not None}
         return body | {key: None for entity, key in keys.items() if links.is_cleared(entity, self.mapped)}
