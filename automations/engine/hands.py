@@ -23,7 +23,7 @@ from automations.model.database import Database
 from automations.model.history import Delivery
 from automations.model.states import DeliveryStatus
 
-REMEMBERED_EVENTS = 4_000
+REMEMBERED_EVENTS = 1_000
 _CHUNK = 500
 _log = structlog.get_logger("hands")
 
@@ -86,7 +86,7 @@ class Loader:
     def remember(self, event: StoredEvent, occurrence: Occurrence) -> None:
         """Keep what was just read, so that the run that follows within a moment need not read it again."""
         if len(self._recent) >= REMEMBERED_EVENTS:
-            self._recent.clear()
+            del self._recent[next(iter(self._recent))]
         self._recent[event.id] = (event, occurrence)
 
     def load(self, claims: Sequence[Claim]) -> list[Hand | Unusable]:
