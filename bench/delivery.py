@@ -38,18 +38,19 @@ def measure_single(setting: Setting) -> list[Figure]:
     passed: list[float] = []
     drained: list[float] = []
     bare: dict[int, list[float]] = {threads: [] for threads in _BARE_THREADS}
-    for _ in range(setting.rounds):
-        with setting.installation.serve() as (_, port):
-            through(setting, SINGLE, setting.sink, port, 50)
+    with setting.installation.serve() as (_, port):
+        through(setting, SINGLE, setting.sink, port, 50)
+        for _ in range(setting.rounds):
             passed.append(through(setting, SINGLE, setting.sink, port, count))
-        for threads, found in bare.items():
-            order = {"port": setting.sink.port, "seconds": setting.seconds / 2, "threads": threads}
-            found.append(ask(["bench.limits", "requests"], order))
-        setting.sink.seen(reset=True)
+            for threads, found in bare.items():
+                order = {"port": setting.sink.port, "seconds": setting.seconds / 2, "threads": threads}
+                found.append(ask(["bench.limits", "requests"], order))
+    for _ in range(setting.rounds):
         setting.installation.fill(SINGLE, count, count // 2)
+        setting.sink.seen(reset=True)
         with setting.installation.worker():
             seen = setting.sink.wait_for(count, WAIT_S)
-            drained.append(seen.records / (seen.last_s - seen.first_s))
+        drained.append(seen.records / (seen.last_s - seen.first_s))
     loop, eight = (statistics.median(bare[threads]) for threads in _BARE_THREADS)
     words = "bare `requests` loop, one thread"
     return [
