@@ -285,6 +285,23 @@ class Ledger:
         over_s = now_s - LEASE.total_seconds()
         return [lease for lease, seen_s in self._leases_seen_s.items() if seen_s <= over_s]
 
+    def thaw(self, went_back: timedelta = timedelta(0)) -> None:
+        """Make due again what a wall clock that was set back has put into the future.
+
+        Queued runs are due at once. went_back: by how much, where it is known; retries come that much earlier, while
+        a `wait` that an author asked for keeps its hour on the clock.
+        """
+        now, back = micros(self._clock.now()), went_back // timedelta(microseconds=1)
+        queued = self._sql("UPDATE run SET claimable_at=? WHERE status='queued' AND claimable_at>?")
+        retries = self._sql(
+            "UPDATE run SET claimable_at=CASE WHEN claimable_at-?>? THEN claimable_at-? ELSE ? END "
+            "WHERE status='waiting' AND reason_kind<>'wait' AND claimable_at>?"
+        )
+        with self._database.connect_for_write() as connection:
+            connection.exec_driver_sql(queued, (now, now))
+            if back:
+                connection.exec_driver_sql(retries, (back, now, back, now, now))
+
     # -- working
 
     def apply(self, changes: Changes) -> tuple[set[int], dict[tuple[int, int, int], int]]:

@@ -15,7 +15,7 @@ from datetime import datetime
 
 import structlog
 
-from automations.clock import Clock
+from automations.clock import Clock, ClockWatch
 from automations.engine.aftermath import Aftermath
 from automations.engine.availability import Availability
 from automations.engine.connections import Connections
@@ -63,6 +63,7 @@ class Runner:
         self._in_hand: dict[int, int] = {}
         self._count_of: dict[int, int] = defaultdict(int)
         self._renewed_s = clock.monotonic_s()
+        self._clock_watch: ClockWatch | None = None
 
     # -- life
 
@@ -130,6 +131,7 @@ class Runner:
     def turn(self) -> bool:
         """Do everything that can be done now; return whether anything was."""
         self._renew_leases()
+        self._watch_clock()
         self._writing.finish()
         absorbed = self._absorb()
         decided = self._decider.decide_pending(DECIDE_MAX, self._loader.remember)
@@ -151,6 +153,15 @@ class Runner:
         elif now_s - self._renewed_s > RENEW_EVERY_S:
             self.ledger.renew(sorted(self._in_hand))
             self._renewed_s = now_s
+
+    def _watch_clock(self) -> None:
+        """At first, and whenever the clock was set back, make due what it has put into the future."""
+        if self._clock_watch is None:
+            self.ledger.thaw()
+            self._clock_watch = ClockWatch(self._clock)
+        elif went_back := self._clock_watch.went_back():
+            _log.warning("clock.went_back", seconds=went_back.total_seconds())
+            self.ledger.thaw(went_back)
 
     # -- taking
 
