@@ -78,7 +78,7 @@ def _wanted(definition: Definition, registry: Registry) -> dict[str, str]:
 
 
 def placeholder_settings(kind: ConnectionKind) -> dict[str, Any]:
-    """Return settings that the kind takes and that lead nowhere: its required fields, one of each choice."""
+    """Return settings that the kind takes and that lead nowhere: its required and secret fields, one of each choice."""
     from automations.engine.connections import parse_settings
 
     given: dict[str, Any] = {}
@@ -86,7 +86,7 @@ def placeholder_settings(kind: ConnectionKind) -> dict[str, Any]:
     for name, info in kind.Settings.model_fields.items():
         extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
         group = str(extra.get("one_of") or "")
-        if info.is_required() or (group and group not in chosen):
+        if info.is_required() or name in kind.Settings.secret_names() or (group and group not in chosen):
             given[name] = _placeholder(name, info, kind.Settings.secret_names())
         chosen.add(group)
     settings = parse_settings(kind, given)

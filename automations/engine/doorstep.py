@@ -106,7 +106,8 @@ class Doorstep:
 
         whole = self._timed(perform, way)
         if isinstance(whole.outcome, AutomationError):
-            return [replace(whole, exchanges=whole.exchanges[-1:], batch_size=len(sends)) for _ in sends]
+            shared = [_without_records(exchange, len(sends)) for exchange in whole.exchanges[-1:]]
+            return [replace(whole, exchanges=shared, batch_size=len(sends)) for _ in sends]
         if len(results) != len(sends):
             missing = OutcomeUnknownError(f"{batch.key} answered for {len(results)} of {len(sends)} records.")
             return [replace(whole, outcome=missing, batch_size=len(sends)) for _ in sends]
@@ -228,6 +229,13 @@ def _our_own_trouble(error: StorageUnavailableError, *, sent: bool) -> DeliveryE
 
 def _wrote(door: DoorLike | None) -> bool:
     return any(_sent_a_write(exchange.as_json()) for exchange in (door.exchanges if door else ()))
+
+
+def _without_records(exchange: JsonObject, count: int) -> JsonObject:
+    """Return the exchange of a whole batch as one record may keep it: without the other records."""
+    if count == 1:
+        return exchange
+    return {**exchange, "body": None, "note": f"this record travelled with {count - 1} others"}
 
 
 def _sent_a_write(exchange: JsonObject) -> bool:

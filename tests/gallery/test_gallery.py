@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import pytest
 from click.testing import CliRunner
 
+import automations.assembly  # noqa: F401 - its modules must be loaded before sockets are blocked
 from automations.cli import main
 from automations.engine.definition import read_definition
 from automations.resources import gallery_folder
