@@ -68,16 +68,22 @@ class OrganizationUpsert(Upsert):
         return links.with_match(self.client, {**body, **self.shared_of_new()}, self.match)
 
     def perform(self) -> Outcome:
+        # The person is looked up before anything is written, and made only once there is what it belongs to.
+        may_create, self.may_create_links = self.may_create_links, False
         person = self.linked("person")
+        self.may_create_links = may_create
         outcome = super().perform()
         number = outcome.outputs["id"]
         if person is None or number is None:
             return outcome
+        made = len(self.notes)
+        person = person or self.linked("person")
+        words = "".join(f"; {note}" for note in self.notes[made:])
         record = self.client.by_id("person", person) or {"id": person}
         if record.get("org_id") == number:
             return outcome
         self.client.update("person", person, {"org_id": number}, record)
-        summary = f"{outcome.summary.removesuffix('.')}; person {person} now belongs to it."
+        summary = f"{outcome.summary.removesuffix('.')}{words}; person {person} now belongs to it."
         return replace(outcome, summary=summary, nothing_to_do=False)
 
     def settle(self) -> Outcome | None:

@@ -104,3 +104,19 @@ def test_a_lost_create_is_read_back_with_its_person(pd, client):
     UpsertOrganization().perform(UpsertOrganization.Fields(**wanted), client, again)
     assert pd.records("person")[person]["org_id"] == only(pd)["id"]
     assert settle(client, **wanted) is not None
+
+
+def test_the_person_is_made_only_when_there_is_an_organization_to_belong_to(pd, client):
+    person = {"person_match_value": "new@lumen.example", "person_missing": "create"}
+    assert perform(client, match_value="Lumen", mode="update_only", **person).nothing_to_do
+    pd.add_field("organization", "No", "varchar")
+    with pytest.raises(FieldsError, match="needs a name"):
+        perform(client, match_field="No", match_value="7", **person)
+    pd.answer_next(500, path="/api/v2/organizations/search")
+    with pytest.raises(UnavailableError):
+        perform(client, match_value="Lumen", **person)
+    assert pd.records("person") == {}
+    outcome = perform(client, match_value="Lumen", **person)
+    (made,) = pd.records("person").values()
+    assert made["org_id"] == outcome.outputs["id"]
+    assert "created person new@lumen.example" in outcome.summary
