@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from automations.connectors.pipedrive import account, links, values
 from automations.connectors.pipedrive.match import Match, match_for
-from automations.connectors.pipedrive.upserting import Upsert
+from automations.connectors.pipedrive.upserting import Upsert, filled
 from automations.engine.contracts import JsonObject, Outcome
 from automations.errors import FieldsError
 
@@ -43,7 +43,7 @@ class OrganizationUpsert(Upsert):
     match: Match
 
     def body(self, now: JsonObject) -> JsonObject:
-        body: JsonObject = {"name": self.mapped["name"]} if self.mapped.get("name") else {}
+        body = filled(self.mapped, "name", "organization")
         if "address" in self.mapped:
             body["address"] = self._address(now)
         return {**body, **self.shared(now)}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from automations.connectors.pipedrive import account, contact_details, links
 from automations.connectors.pipedrive.match import Match, match_for
-from automations.connectors.pipedrive.upserting import Upsert
+from automations.connectors.pipedrive.upserting import Upsert, filled
 from automations.engine.contracts import JsonObject
 from automations.errors import FieldsError
 
@@ -63,7 +63,8 @@ class PersonUpsert(Upsert):
 
     def body(self, now: JsonObject) -> JsonObject:
         mapped = self.mapped
-        body: JsonObject = {name: mapped[name] for name in _NAMES if name in mapped}
+        body = filled(mapped, "name", "person")
+        body.update({name: mapped[name] for name in ("first_name", "last_name") if name in mapped})
         for name, key in (("emails", contact_details.email_key), ("phones", contact_details.phone_key)):
             if name in mapped:
                 replace = mapped[name] is None or bool(mapped.get(f"replace_{name}"))
