@@ -17,6 +17,7 @@ from sqlmodel import col, select
 from automations.clock import Clock, SystemClock
 from automations.connectors.http import Door, NetworkPolicy, SessionPool
 from automations.connectors.http import DoorMode as HttpDoorMode
+from automations.connectors.oauth import OAuthCalls
 from automations.engine.chores import Chore, Chores
 from automations.engine.connections import Connections
 from automations.engine.contracts import DoorLike, DoorMode
@@ -99,7 +100,10 @@ class Assembly:
 
     @cached_property
     def connections(self) -> Connections:
-        return Connections(self.database, self.registry, self.sealer, self.clock, self._open_door)
+        calls = OAuthCalls(self._open_door)
+        return Connections(
+            self.database, self.registry, self.sealer, self.clock, self._open_door, token_calls=calls
+        )
 
     @cached_property
     def recipes(self) -> Recipes:

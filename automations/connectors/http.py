@@ -105,11 +105,13 @@ class Door:
         presume: Any = None,
         timeout_s: float | None = None,
         accept: Collection[int] = (),
+        bearer: str | None = None,
     ) -> Reply:
         """Make one call and return its answer if it is a 2xx or its status is in `accept`.
 
-        effect: "read" for calls that change nothing, whatever their method. auth: HTTP Basic. presume: the
-        JSON answer while the call is held back. timeout_s: for the whole call; 30 s by default.
+        effect: "read" for calls that change nothing, whatever their method. auth: HTTP Basic. bearer: an
+        access token, masked as every secret. presume: the JSON answer while the call is held back. timeout_s:
+        for the whole call; 30 s by default.
 
         Raises, with nothing sent: RejectedError for a call that cannot be made, BlockedAddressError, and
         UnavailableError when there is no connection. After sending: CredentialsError on 401 and 403;
@@ -117,15 +119,17 @@ class Door:
         reads on every other 5xx, time-out or hang-up; OutcomeUnknownError for writes on those.
         """
         payload = make_payload(json, content, content_type)
+        shown = {**(headers or {}), "Authorization": f"Bearer {bearer}"} if bearer else headers
+        given = {text for text in (bearer, auth[1] if auth else None) if text}
         call = _Call(
             method=read_method(method),
             target=read_url(url, params),
-            headers=make_headers(headers, payload.content_type, auth),
+            headers=make_headers(shown, payload.content_type, auth),
             payload=payload,
             effect=effect,
             accept=accept,
             total_s=timeout_s or self._pool.limits.total_s,
-            masker=masker_for(self._secrets | {auth[1]} if auth else self._secrets),
+            masker=masker_for(self._secrets | given),
         )
         self._check_host(call.target)
         if self._mode is DoorMode.OFFLINE or (self._mode is DoorMode.LOOKUPS and effect == "write"):

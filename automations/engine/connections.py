@@ -6,6 +6,7 @@ import secrets as random_secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,6 +16,7 @@ from sqlmodel import col, select
 from automations.clock import Clock
 from automations.engine import references, signals
 from automations.engine.account_memory import ReadOnlyMemory, SparingMemory, StoredMemory
+from automations.engine.authorized_door import AuthorizedDoor
 from automations.engine.contracts import (
     BudgetLeft,
     ConnectionKind,
@@ -23,7 +25,9 @@ from automations.engine.contracts import (
     DoorLike,
     DoorMode,
     JsonObject,
+    OAuth,
 )
+from automations.engine.grants import NOT_YET, SEALED_AS, Grant, Grants, TokenCalls
 from automations.engine.masking import Masker
 from automations.engine.registry import Registry, nearest
 from automations.errors import AutomationError, CredentialsError, InputError, NotFoundError, RejectedError
@@ -48,6 +52,7 @@ class OpenedConnection:
 
     settings: the kind's own `Settings`, secrets included. hook_user, hook_password: empty where it receives
     without them. write_key: what senders at the kind's `write_key_paths` give; empty where there are none.
+    oauth: how it asks for permission, None where it needs none; grant: the permission, None while it has none.
     """
 
     id: int
@@ -60,19 +65,29 @@ class OpenedConnection:
     hook_password: str
     write_key: str
     state: ConnectionState
+    state_reason: str = ""
+    oauth: OAuth | None = None
+    grant: Grant | None = None
 
 
 class Connections:
     """Everything about saved accounts. Thread-safe."""
 
     def __init__(
-        self, database: Database, registry: Registry, sealer: Sealer, clock: Clock, open_door: OpenDoor
+        self,
+        database: Database,
+        registry: Registry,
+        sealer: Sealer,
+        clock: Clock,
+        open_door: OpenDoor,
+        token_calls: TokenCalls,
     ) -> None:
         self._database = database
         self._registry = registry
         self._sealer = sealer
         self._clock = clock
         self._open_door = open_door
+        self.grants = Grants(self, database, sealer, clock, token_calls)
         self._opened: dict[int, tuple[object, OpenedConnection, float]] = {}
         self._ask_again_s: dict[tuple[int, str], float] = {}
         self._directories: dict[int, StoredMemory] = {}
@@ -115,6 +130,8 @@ class Connections:
             )
             row.sealed = self._sealer.seal(name, {**sealed, **inbound})
             row.state, row.state_reason, row.updated_at = ConnectionState.OK, "", now
+            if SEALED_AS not in inbound and _asks_for_permission(found_kind, values):
+                row.state, row.state_reason = ConnectionState.PAUSED, NOT_YET
             session.add(row)
             session.flush()
             _release_work(session, row.id or 0)
@@ -141,8 +158,10 @@ class Connections:
         values = settings.model_dump(mode="json", exclude_none=True) if settings else dict(merged)
         values |= references.among(merged)
         inbound: dict[str, str] = {}
+        if SEALED_AS in old and _same_permission(kind, old, values):
+            inbound[SEALED_AS] = str(old[SEALED_AS])
         if kind.receives:
-            inbound = {
+            inbound |= {
                 "hook_user": str(given.get("hook_user") or old.get("hook_user") or "automations"),
                 "hook_password": str(
                     given.get("hook_password") or old.get("hook_password") or random_secrets.token_urlsafe(24)
@@ -157,7 +176,9 @@ class Connections:
     def _host_changes(self, kind: ConnectionKind, old: Mapping[str, Any], fresh: Mapping[str, Any]) -> bool:
         if not old:
             return False
-        (earlier, lost), (later, unset) = references.read(old), references.read({**old, **fresh})
+        # An emptied setting falls back to its default, as it will when it is stored.
+        new = {key: value for key, value in {**old, **fresh}.items() if value not in (None, "")}
+        (earlier, lost), (later, unset) = references.read(old), references.read(new)
         before, after = (parse_settings(kind, v, lenient=True) for v in (earlier, later))
         if before is not None and after is not None:
             return kind.hosts(before) != kind.hosts(after)
@@ -166,7 +187,11 @@ class Connections:
         return any(fresh[name] != old.get(name, "") for name in plain)
 
     def remove(self, name: str) -> None:
-        """Delete a connection that no recipe uses. Raises InputError naming the recipes that do."""
+        """Delete a connection that no recipe uses, and give its permission back.
+
+        Raises InputError naming the recipes that use it.
+        """
+        opened = self._opened_if_whole(name)
         with self._database.write() as session:
             row = session.exec(select(Connection).where(col(Connection.name) == name)).first()
             if row is None:
@@ -185,6 +210,15 @@ class Connections:
             for table in (Directory, Identity, Subscription, Sample):
                 session.execute(delete(table).where(col(table.connection_id) == row.id))
             session.delete(row)
+        if opened is not None:
+            self.grants.revoke_quietly(opened)
+
+    def _opened_if_whole(self, name: str) -> OpenedConnection | None:
+        """Return it opened, or None where its settings cannot be read any more."""
+        try:
+            return self.open(self.get(name).id or 0)
+        except AutomationError:
+            return None
 
     def _uses(self, session: Any, recipe: Recipe, row: Connection) -> bool:
         if recipe.trigger_connection_id == row.id:
@@ -262,6 +296,15 @@ class Connections:
         self._opened[connection_id] = (stamp, opened, now_s)
         return opened
 
+    def open_anew(self, connection_id: int) -> OpenedConnection:
+        """Return it as it stands in the database now, whatever another process changed a moment ago."""
+        self.forget_opened(connection_id)
+        return self.open(connection_id)
+
+    def forget_opened(self, connection_id: int) -> None:
+        """Read the connection again at its next use."""
+        self._opened.pop(connection_id, None)
+
     def _opened_from(self, row: Connection) -> OpenedConnection:
         kind = self._registry.kinds.get(row.kind)
         if kind is None:
@@ -275,28 +318,33 @@ class Connections:
             for k, v in values.items()
             if k in kind.Settings.secret_names() or k in ("hook_password", "write_key")
         )
+        settings = parse_settings(kind, own)
+        grant = Grant.read(str(values.get(SEALED_AS, "")))
         return OpenedConnection(
             id=row.id or 0,
             name=row.name,
             kind=kind,
-            settings=parse_settings(kind, own),
-            secrets=secret,
+            settings=settings,
+            secrets=secret + (grant.secrets if grant else ()),
             hook_token=row.hook_token or "",
             hook_user=str(values.get("hook_user", "")),
             hook_password=str(values.get("hook_password", "")),
             write_key=str(values.get("write_key", "")),
             state=row.state,
+            state_reason=row.state_reason,
+            oauth=kind.oauth(settings),
+            grant=grant,
         )
 
     def reveal(self, name: str) -> JsonObject:
-        """Return every setting in clear, for the command that asks for it by name."""
-        return self._values_of(self.get(name))
+        """Return every setting in clear, for the command that asks for it by name. Tokens stay sealed."""
+        return _without_grant(self._values_of(self.get(name)))
 
     def shown(self, row: Connection) -> JsonObject:
         """Return the settings for a page or list: secrets as their last four characters at most."""
         kind = self._registry.kinds.get(row.kind)
         hidden = (kind.Settings.secret_names() if kind else frozenset()) | {"hook_password", "write_key"}
-        values = self._values_of(row)
+        values = _without_grant(self._values_of(row))
         return {key: (_masked(str(value)) if key in hidden else value) for key, value in values.items()}
 
     def masker(self) -> Masker:
@@ -315,7 +363,11 @@ class Connections:
         )
 
     def door(self, opened: OpenedConnection, mode: DoorMode = DoorMode.LIVE) -> DoorLike:
-        return self._open_door(opened.name, mode, opened.secrets, opened.kind.hosts(opened.settings))
+        door = self._open_door(opened.name, mode, opened.secrets, opened.kind.hosts(opened.settings))
+        if opened.oauth is None:
+            return door
+        held = opened.grant.access_token if opened.grant else ""
+        return AuthorizedDoor(door, mode, partial(self.grants.access_token, opened.id), held)
 
     def client(
         self,
@@ -416,6 +468,25 @@ def parse_settings(
         if first["type"] == "missing":
             message = "is required; give it"
         raise InputError(f"{title}: {message}.", code=f"setting.{name}" if name else "settings") from error
+
+
+def _asks_for_permission(kind: ConnectionKind, values: Mapping[str, Any]) -> bool:
+    settings = parse_settings(kind, references.read(values)[0], lenient=True)
+    return settings is not None and kind.oauth(settings) is not None
+
+
+def _same_permission(kind: ConnectionKind, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Tell whether a stored permission still fits: it is for one app at one place."""
+    own = {key: value for key, value in old.items() if key in kind.Settings.model_fields}
+    before, after = (parse_settings(kind, references.read(some)[0], lenient=True) for some in (own, new))
+    if before is None or after is None:
+        return False
+    asked = kind.oauth(after)
+    return asked is not None and asked == kind.oauth(before) and kind.hosts(before) == kind.hosts(after)
+
+
+def _without_grant(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key != SEALED_AS}
 
 
 def _check_name(name: str) -> None:

@@ -224,6 +224,7 @@ class DoorLike(Protocol):
         presume: Any = None,
         timeout_s: float | None = None,
         accept: Collection[int] = (),
+        bearer: str | None = None,
     ) -> Any: ...
 
 
@@ -286,6 +287,25 @@ class DirectoryLike(Protocol):
 
     def observe(self, pool: Pool, most: int, left: int | None = None) -> None:
         """Take down what the other side says of a budget: its limit, and what is left of it."""
+
+
+# -- permission ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class OAuth:
+    """How a person's permission is asked for, by OAuth 2 with an authorization code.
+
+    scopes: sent with the question; empty where the other product keeps them with the app. revoke_url: empty where
+    a permission cannot be given back.
+    """
+
+    authorize_url: str
+    token_url: str
+    client_id: str
+    client_secret: str = dataclass_field(repr=False)
+    revoke_url: str = ""
+    scopes: tuple[str, ...] = ()
 
 
 # -- connections ----------------------------------------------------------------------------------
@@ -364,6 +384,18 @@ class ConnectionKind:
     def test(self, client: Any) -> ConnectionReport:
         """Try the account with one harmless call. Raises CredentialsError, DeliveryError."""
         raise NotImplementedError
+
+    # permission
+
+    def oauth(self, settings: Any) -> OAuth | None:
+        """Return how to ask for permission, or None where these settings sign in otherwise.
+
+        The client then adds no credentials of its own: every call carries the access token.
+        """
+        return None
+
+    def check_grant(self, settings: Any, said: Mapping[str, Any]) -> None:
+        """Check a token answer against the settings. Raises InputError when it is for another account."""
 
     # receiving: pure, called inside the request
 

@@ -15,6 +15,7 @@ from automations.web import (
     health,
     home,
     installation,
+    permission,
     presenting,
     recipes,
     reference,
@@ -36,7 +37,19 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 PAGES = tuple(
-    page.blueprint for page in (home, recipes, runs, events, connections, sources, reference, installation, health)
+    page.blueprint
+    for page in (
+        home,
+        recipes,
+        runs,
+        events,
+        connections,
+        permission,
+        sources,
+        reference,
+        installation,
+        health,
+    )
 )
 
 

@@ -15,6 +15,7 @@ from automations.model.connection import Connection
 from automations.model.states import Role
 from automations.web.auth import person, requires
 from automations.web.connection_form import ConnectionForm, form_for, given_by
+from automations.web.permission import permission_of
 from automations.web.services import services
 
 blueprint = Blueprint("connections", __name__, url_prefix="/connections")
@@ -90,6 +91,8 @@ def edit_now(connection_id: int) -> tuple[str, int] | AnyResponse:
 @requires(Role.ADMIN)
 def remove(connection_id: int) -> AnyResponse:
     row = _row(connection_id)
+    # While the credentials are there: without them, webhooks that no recipe needs could not be taken back.
+    services().subscriptions.sync(row.name)
     try:
         services().connections.remove(row.name)
     except InputError as error:
@@ -118,6 +121,7 @@ def show(connection_id: int) -> str:
         events=services().history.events(connection_id=connection_id, limit=5)
         if kind and kind.receives
         else [],
+        permission=permission_of(connection_id) if kind else None,
         budgets=services().connections.budgets(connection_id) if kind else [],
     )
 

@@ -62,7 +62,9 @@ class PipedriveClient:
         self.blind = False
         self._clock = clock or SystemClock()
         self._masker = masker_for(frozenset({settings.api_token}))
-        self._headers = {"x-api-token": settings.api_token, "Accept": "application/json"}
+        self._headers = {"Accept": "application/json"}
+        if settings.auth == "token":
+            self._headers["x-api-token"] = settings.api_token
 
     # -- any call
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from automations.connectors.pipedrive import hooks, receiver, related
+from automations.connectors.pipedrive import hooks, permission, receiver, related
 from automations.connectors.pipedrive.client import PipedriveClient
 from automations.connectors.pipedrive.costs import POOLS
 from automations.connectors.pipedrive.settings import PipedriveSettings
@@ -18,6 +18,7 @@ from automations.engine.contracts import (
     DoorLike,
     InboundRequest,
     JsonObject,
+    OAuth,
     Occurrence,
     RemoteHook,
     Trigger,
@@ -27,8 +28,9 @@ from automations.engine.contracts import (
 class PipedriveConnection(ConnectionKind):
     """One Pipedrive account: its events come in by webhooks, and actions write into it.
 
-    You need the company domain and an API token. Recipes started by Pipedrive also need webhooks: a token of
-    an admin makes them by itself; with any other token, the connection page shows what to enter in Pipedrive.
+    You need the company domain and an API token, or an app of your own that people allow (OAuth). Recipes
+    started by Pipedrive also need webhooks: a token of an admin makes them by itself; with any other token, the
+    connection page shows what to enter in Pipedrive.
     """
 
     kind = "pipedrive"
@@ -65,6 +67,14 @@ class PipedriveConnection(ConnectionKind):
             if reply.headers.get(header):
                 facts[title] = str(reply.headers[header])
         return ConnectionReport(f"Connected as {me.get('name', '')} of {me.get('company_name', '')}.", facts)
+
+    # permission
+
+    def oauth(self, settings: PipedriveSettings) -> OAuth | None:
+        return permission.oauth(settings)
+
+    def check_grant(self, settings: PipedriveSettings, said: Mapping[str, Any]) -> None:
+        permission.check(settings, said)
 
     # receiving
 

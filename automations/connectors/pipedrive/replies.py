@@ -139,8 +139,8 @@ def _refusal(
         )
     if reply.status == 403:
         return RejectedError(
-            f"The user of the API token may not {what} ({said}). Give that user the right in Pipedrive, or use "
-            "another token.",
+            f"The user of this connection may not {what} ({said}). Give that user the right in Pipedrive, give the "
+            "app the scope, or connect as another user.",
             code=code or "403",
         )
     return RejectedError(
@@ -155,7 +155,8 @@ def _not_let_in(status: int, said: str) -> CredentialsError:
             f"The Pipedrive account is not open: {said}. Its owner must renew it, then test the connection."
         )
     return CredentialsError(
-        f"Pipedrive refused the API token: {said}. Copy the token again from Pipedrive into the connection."
+        f"Pipedrive refused the API token: {said}. Copy the token again from Pipedrive into the connection, or "
+        "reconnect it where it signs in by OAuth."
     )
 
 

@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from automations.engine.contracts import ConnectionSettings, field
 
@@ -30,8 +30,26 @@ class PipedriveSettings(ConnectionSettings):
         advanced=True,
         one_of="address",
     )
-    api_token: Annotated[str, Field(repr=False)] = field(
-        "API token", "In Pipedrive: Settings, Personal preferences, API.", secret=True
+    auth: Literal["token", "oauth"] = field(
+        "Sign in by",
+        "`token`: an API token of one user. `oauth`: permission that a user gives to your app in Pipedrive.",
+        default="token",
+    )
+    api_token: Annotated[str, Field(repr=False, validate_default=True)] = field(
+        "API token",
+        "In Pipedrive: Settings, Personal preferences, API. Leave empty with OAuth.",
+        default="",
+        secret=True,
+    )
+    client_id: Annotated[str, Field(validate_default=True)] = field(
+        "Client id of your app", "For OAuth, from Pipedrive's Developer Hub.", default="", advanced=True
+    )
+    client_secret: Annotated[str, Field(repr=False, validate_default=True)] = field(
+        "Client secret of your app",
+        "For OAuth, from Pipedrive's Developer Hub.",
+        default="",
+        secret=True,
+        advanced=True,
     )
     person_match_field: str = field(
         "Find persons by", "`id`, `email`, `phone`, `name`, or a custom field.", default="email"
@@ -85,12 +103,15 @@ class PipedriveSettings(ConnectionSettings):
             )
         return text
 
-    @field_validator("api_token")
+    @field_validator("api_token", "client_id", "client_secret")
     @classmethod
-    def _fit_for_a_header(cls, value: str) -> str:
+    def _fit_for_a_header(cls, value: str, info: ValidationInfo) -> str:
         text = value.strip()
         if not text.isascii() or not text.isprintable() or " " in text:
-            raise ValueError("an API token has only letters, digits and signs. Copy it again from Pipedrive")
+            raise ValueError("it has only letters, digits and signs. Copy it again from Pipedrive")
+        needed_by = "token" if info.field_name == "api_token" else "oauth"
+        if not text and info.data.get("auth") == needed_by:
+            raise ValueError(f"is required to sign in by `{needed_by}`; give it")
         return text
 
     @model_validator(mode="after")

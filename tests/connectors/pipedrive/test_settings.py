@@ -3,6 +3,7 @@ from pydantic import ValidationError
 
 from automations.connectors.pipedrive.connection import PipedriveConnection
 from automations.connectors.pipedrive.settings import PipedriveSettings
+from automations.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,25 @@ def test_the_token_is_not_shown_and_fits_a_header():
     settings = PipedriveSettings(domain="acme", api_token=" t0ken \n")
     assert settings.api_token == "t0ken"
     assert "t0ken" not in repr(settings)
-    assert PipedriveSettings.secret_names() == {"api_token"}
+    assert PipedriveSettings.secret_names() == {"api_token", "client_secret"}
     for bad in ("t0 ken", "t0\nken", "tökén"):
         with pytest.raises(ValidationError):
             PipedriveSettings(domain="acme", api_token=bad)
+
+
+def test_oauth_asks_for_the_app_and_not_for_a_token():
+    settings = PipedriveSettings(domain="acme", auth="oauth", client_id="id", client_secret="s3cret")
+    assert "s3cret" not in repr(settings)
+    asked = PipedriveConnection().oauth(settings)
+    assert asked.token_url == "https://oauth.pipedrive.com/oauth/token"
+    assert PipedriveConnection().oauth(PipedriveSettings(domain="acme", api_token="t")) is None
+    for missing in ({"client_id": "id"}, {"client_secret": "s"}, {"api_token": "t"}):
+        with pytest.raises(ValidationError, match="is required"):
+            PipedriveSettings(domain="acme", auth="oauth", **missing)
+
+
+def test_a_permission_for_another_company_is_refused():
+    settings = PipedriveSettings(domain="acme", auth="oauth", client_id="id", client_secret="s3cret")
+    PipedriveConnection().check_grant(settings, {"api_domain": "https://ACME.pipedrive.com/"})
+    with pytest.raises(InputError, match=r"other\.pipedrive\.com"):
+        PipedriveConnection().check_grant(settings, {"api_domain": "https://other.pipedrive.com"})
