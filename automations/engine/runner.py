@@ -18,13 +18,13 @@ import structlog
 from automations.clock import Clock, ClockWatch
 from automations.engine.aftermath import Aftermath
 from automations.engine.availability import Availability
+from automations.engine.catalog import Catalog
 from automations.engine.connections import Connections
 from automations.engine.decider import Decider, Kinds
 from automations.engine.departures import Departures, Inbox
 from automations.engine.doorstep import Doorstep
 from automations.engine.hands import CallOver, Delivered, Hand, Loader, LookedUp, Unusable
 from automations.engine.ledger import Changes, Claim, Ledger, RunUpdate
-from automations.engine.recipes import Catalog
 from automations.engine.registry import Registry
 from automations.engine.stepping import End, LookUp, Move, Send, WaitUntil, Walk
 from automations.engine.writing import Writing
