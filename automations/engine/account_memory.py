@@ -5,28 +5,40 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import delete
 from sqlmodel import col, select
 
 from automations.clock import Clock
 from automations.engine.budget import Budget
 from automations.engine.contracts import BudgetLeft, DirectoryLike, Pool
-from automations.errors import UnavailableError
-from automations.model.columns import micros
+from automations.errors import StorageUnavailableError, UnavailableError
+from automations.model.columns import dump_json, micros, storable_key
 from automations.model.connection import Directory, Identity
 from automations.model.database import Database
 
 HELD_AT_MOST = timedelta(seconds=120)
 WAITED_AT_MOST_S = 10.0
 ASK_EVERY_S = 0.05
-VALUE_MAX = 500
+
+_log = structlog.get_logger("account")
 LEFT_TO_LIVE = 0.2
+
+_PUT = """
+INSERT INTO directory (connection_id, name, entries, fetched_at) VALUES (?, ?, ?, ?)
+ON CONFLICT (connection_id, name) DO UPDATE SET entries=excluded.entries, fetched_at=excluded.fetched_at
+"""
+
+_REMEMBER = """
+INSERT INTO identity (connection_id, entity, field, value, remote_id, seen_at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (connection_id, entity, field, value)
+DO UPDATE SET remote_id=excluded.remote_id, seen_at=excluded.seen_at
+"""
 
 _TAKE = """
 INSERT INTO exclusive (connection_id, key, holder, until) VALUES (?, ?, ?, ?)
@@ -34,6 +46,16 @@ ON CONFLICT (connection_id, key) DO UPDATE SET holder=excluded.holder, until=exc
 WHERE exclusive.until < ?
 RETURNING holder
 """
+
+
+class _Turn:
+    """Whose turn it is for one key in this process, and how many want it."""
+
+    __slots__ = ("lock", "wanted")
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.wanted = 0
 
 
 class StoredMemory(DirectoryLike):
@@ -45,7 +67,7 @@ class StoredMemory(DirectoryLike):
         self._connection_id = connection_id
         self._lists: dict[str, Any] | None = None
         self._lock = threading.Lock()
-        self._here: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._here: dict[str, _Turn] = {}
         self._budget = Budget(database, clock, connection_id)
 
     # -- lists
@@ -54,15 +76,9 @@ class StoredMemory(DirectoryLike):
         return self._loaded().get(name)
 
     def put(self, name: str, entries: Any) -> None:
-        with self._database.write() as session:
-            session.merge(
-                Directory(
-                    connection_id=self._connection_id,
-                    name=name,
-                    entries=entries,
-                    fetched_at=self._clock.now(),
-                )
-            )
+        parameters = (self._connection_id, name, dump_json(entries), micros(self._clock.now()))
+        with self._database.connect_for_write() as connection:
+            connection.exec_driver_sql(self._database.sql(_PUT), parameters)
         with self._lock:
             if self._lists is not None:
                 self._lists[name] = entries
@@ -86,21 +102,15 @@ class StoredMemory(DirectoryLike):
 
     def known(self, entity: str, field: str, value: str) -> str | None:
         with self._database.read() as session:
-            row = session.get(Identity, (self._connection_id, entity, field, value[:VALUE_MAX]))
+            row = session.get(Identity, (self._connection_id, entity, field, storable_key(value)))
             return row.remote_id if row is not None else None
 
     def remember(self, entity: str, field: str, value: str, remote_id: str) -> None:
-        with self._database.write() as session:
-            session.merge(
-                Identity(
-                    connection_id=self._connection_id,
-                    entity=entity,
-                    field=field,
-                    value=value[:VALUE_MAX],
-                    remote_id=remote_id,
-                    seen_at=self._clock.now(),
-                )
-            )
+        parameters = (
+            self._connection_id, entity, field, storable_key(value), remote_id, micros(self._clock.now())
+        )  # fmt: skip
+        with self._database.connect_for_write() as connection:
+            connection.exec_driver_sql(self._database.sql(_REMEMBER), parameters)
 
     def forget(self, entity: str, field: str, value: str) -> None:
         with self._database.write() as session:
@@ -109,7 +119,7 @@ class StoredMemory(DirectoryLike):
                     col(Identity.connection_id) == self._connection_id,
                     col(Identity.entity) == entity,
                     col(Identity.field) == field,
-                    col(Identity.value) == value[:VALUE_MAX],
+                    col(Identity.value) == storable_key(value),
                 )
             )
 
@@ -129,18 +139,32 @@ class StoredMemory(DirectoryLike):
 
     @contextmanager
     def alone(self, key: str) -> Iterator[None]:
-        here = self._here[key]
-        if not here.acquire(timeout=WAITED_AT_MOST_S):
-            raise _busy(key)
-        try:
+        with self._turn_here(key):
             holder = secrets.token_hex(8)
             self._take(key, holder)
             try:
                 yield
             finally:
                 self._give_back(key, holder)
+
+    @contextmanager
+    def _turn_here(self, key: str) -> Iterator[None]:
+        """Queue up within this process first; a key that nobody wants any more is forgotten."""
+        with self._lock:
+            turn = self._here.setdefault(key, _Turn())
+            turn.wanted += 1
+        try:
+            if not turn.lock.acquire(timeout=WAITED_AT_MOST_S):
+                raise _busy(key)
+            try:
+                yield
+            finally:
+                turn.lock.release()
         finally:
-            here.release()
+            with self._lock:
+                turn.wanted -= 1
+                if not turn.wanted:
+                    del self._here[key]
 
     def _take(self, key: str, holder: str) -> None:
         deadline_s = time.monotonic() + WAITED_AT_MOST_S
@@ -151,17 +175,20 @@ class StoredMemory(DirectoryLike):
 
     def _taken(self, key: str, holder: str) -> bool:
         now = self._clock.now()
-        parameters = (self._connection_id, key[:VALUE_MAX], holder, micros(now + HELD_AT_MOST), micros(now))
+        until = now + HELD_AT_MOST
+        parameters = (self._connection_id, storable_key(key), holder, micros(until), micros(now))
         with self._database.connect_for_write() as connection:
             row = connection.exec_driver_sql(self._database.sql(_TAKE), parameters).first()
         return row is not None
 
     def _give_back(self, key: str, holder: str) -> None:
-        with self._database.connect_for_write() as connection:
-            connection.exec_driver_sql(
-                self._database.sql("DELETE FROM exclusive WHERE connection_id=? AND key=? AND holder=?"),
-                (self._connection_id, key[:VALUE_MAX], holder),
-            )
+        sql = self._database.sql("DELETE FROM exclusive WHERE connection_id=? AND key=? AND holder=?")
+        try:
+            with self._database.connect_for_write() as connection:
+                connection.exec_driver_sql(sql, (self._connection_id, storable_key(key), holder))
+        except StorageUnavailableError as error:
+            # What was done under it is done; the hold ends by itself.
+            _log.warning("hold.not_given_back", connection_id=self._connection_id, message=error.message)
 
 
 def _busy(key: str) -> UnavailableError:

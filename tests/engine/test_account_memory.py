@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 
 import pytest
-from tests.engine.conftest import ToyHouse
 
 from automations.engine import account_memory
 from automations.engine.account_memory import ReadOnlyMemory, StoredMemory
-from automations.errors import UnavailableError
+from automations.errors import StorageUnavailableError, UnavailableError
+from tests.engine.conftest import ToyHouse
 
 
 def memory(house: ToyHouse) -> StoredMemory:
@@ -84,3 +84,59 @@ def test_a_test_run_remembers_nothing(house: ToyHouse) -> None:
     assert real.get("users") == [1]
     assert real.known("person", "email", "a") == "1"
     assert real.known("person", "email", "b") is None
+
+
+def test_many_that_fetch_one_list_at_once_all_may_keep_it(house: ToyHouse) -> None:
+    barrier = threading.Barrier(6)
+    troubles: list[BaseException] = []
+
+    def keep(n: int) -> None:
+        memory = StoredMemory(house.assembly.database, house.clock, house.connection.id or 0)
+        barrier.wait(10)
+        try:
+            memory.put("stages", [{"id": n}])
+            memory.remember("person", "email", "ana@example.com", str(n))
+        except BaseException as error:
+            troubles.append(error)
+
+    threads = [threading.Thread(target=keep, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert troubles == []
+
+
+def test_values_that_differ_only_at_their_far_end_are_two(house: ToyHouse) -> None:
+    memory = house.assembly.connections.directory(house.connection.id or 0)
+    long = "x" * 3_000
+    memory.remember("person", "email", long + "a", "1")
+    memory.remember("person", "email", long + "b", "2")
+    memory.remember("person", "email", "nul \x00 and \ud800", "3")
+    assert memory.known("person", "email", long + "a") == "1"
+    assert memory.known("person", "email", long + "b") == "2"
+    assert memory.known("person", "email", "nul \x00 and \ud800") == "3"
+
+
+def test_keys_that_nobody_holds_any_more_are_forgotten(house: ToyHouse) -> None:
+    memory = house.assembly.connections.directory(house.connection.id or 0)
+    for n in range(50):
+        with memory.alone(f"person:{n}"):
+            pass
+    assert memory._here == {}
+
+
+def test_a_hold_that_cannot_be_given_back_undoes_nothing(
+    house: ToyHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = house.assembly.connections.directory(house.connection.id or 0)
+    database = house.assembly.database
+    done = False
+
+    def away() -> None:
+        raise StorageUnavailableError
+
+    with memory.alone("person:1"):
+        monkeypatch.setattr(database, "connect_for_write", away)
+        done = True
+    assert done
