@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import func
 from sqlmodel import col, select
@@ -20,7 +21,7 @@ from automations.connectors.http import DoorMode as HttpDoorMode
 from automations.connectors.oauth import OAuthCalls
 from automations.engine.chores import Chore, Chores
 from automations.engine.connections import Connections
-from automations.engine.contracts import DoorLike, DoorMode
+from automations.engine.contracts import DirectoryLike, DoorLike, DoorMode
 from automations.engine.history import History
 from automations.engine.intake import Intake
 from automations.engine.manual import ManualWork
@@ -35,6 +36,7 @@ from automations.engine.runner import Runner
 from automations.engine.samples import Samples
 from automations.engine.subscriptions import Subscriptions
 from automations.engine.testrun import TestRuns
+from automations.errors import AutomationError
 from automations.model.connection import Connection
 from automations.model.database import Database
 from automations.model.sealing import Sealer
@@ -107,7 +109,14 @@ class Assembly:
 
     @cached_property
     def recipes(self) -> Recipes:
-        return Recipes(self.database, self.registry, self.clock)
+        return Recipes(self.database, self.registry, self.clock, self._know_account)
+
+    def _know_account(self, connection_id: int) -> tuple[Any, DirectoryLike] | None:
+        """Return what a recipe's mappings are checked against when it is saved."""
+        try:
+            return self.connections.open(connection_id).settings, self.connections.directory(connection_id)
+        except AutomationError:
+            return None
 
     @cached_property
     def samples(self) -> Samples:

@@ -9,20 +9,17 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import secrets
-import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import click
 import structlog
 
-from automations.assembly import Assembly
 from automations.errors import SettingsError
 from automations.logs import set_up_logs
 from automations.settings import Settings, load_settings
@@ -30,88 +27,8 @@ from automations.settings import Settings, load_settings
 WEB_THREADS = 8
 DRAIN_S = 28.0
 RESTART_S = 0.5
-RECOVER_EVERY_S = 15.0
 
 _log = structlog.get_logger("serving")
-
-
-# -- what each process is ------------------------------------------------------------------------
-
-
-def make_wsgi() -> Any:
-    """Return the web application; Granian calls this once in each web process."""
-    from automations.web.app import create_app
-
-    set_up_logs()
-    end_with_parent()
-    return create_app(Assembly.make(load_settings(), migrate=False))
-
-
-def run_worker(settings: Settings, slot: int) -> None:
-    """Run one worker until SIGTERM or SIGINT; returns when what was in flight is closed."""
-    set_up_logs()
-    end_with_parent()
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    with only_one(settings.instance / f"worker-{slot}.lock", wait_s=30.0):
-        assembly = Assembly.make(settings, migrate=False)
-        place = f"{_instance_id(settings.instance)}/{slot}/"
-        runner = assembly.runner(place + secrets.token_hex(4))
-        # The lock is ours, so whoever worked in this slot before is dead, and its leases with it.
-        taken_back = runner.ledger.recover(place)
-        assembly.wake_ups.remind(assembly.chores.run_due)
-        assembly.wake_ups.start(f"worker-{slot}", runner.nudge)
-        _log.info("worker.started", slot=slot, taken_back=taken_back)
-        recovering = threading.Thread(
-            target=_recover_forever, args=(runner, stop), daemon=True, name="recover"
-        )
-        recovering.start()
-        threading.Thread(target=_nudge_at(stop, runner), daemon=True, name="stopping").start()
-        runner.run_forever(stop)
-        assembly.wake_ups.stop()
-        assembly.close()
-        _log.info("worker.stopped", slot=slot)
-
-
-def _nudge_at(stop: threading.Event, runner: Any) -> Any:
-    def wait() -> None:
-        stop.wait()
-        runner.nudge()
-
-    return wait
-
-
-def _recover_forever(runner: Any, stop: threading.Event) -> None:
-    """Take back, from time to time, what workers of other machines lost."""
-    while not stop.wait(RECOVER_EVERY_S):
-        try:
-            if runner.ledger.recover():
-                runner.nudge()
-        except Exception as error:  # noqa: BLE001 - the next round tries again
-            _log.warning("worker.recover_failed", error=type(error).__name__)
-
-
-def _instance_id(folder: Path) -> str:
-    """Return the name of this instance folder, made at first use; two folders never share one."""
-    path = folder / "instance.id"
-    with contextlib.suppress(FileExistsError), path.open("x") as file:
-        file.write(secrets.token_hex(6))
-    return path.read_text().strip()
-
-
-def end_with_parent() -> None:
-    """End this process soon after its parent is gone, however that died."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.25)
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(DRAIN_S)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True, name="parent").start()
 
 
 @contextlib.contextmanager
@@ -188,7 +105,7 @@ def run_web(settings: Settings, host: str, port: int, *, workers: int = 0) -> No
     os.environ["AUTOMATIONS_INSTANCE"] = str(settings.instance)
     keeper = WorkerKeeper(workers)
     server = Granian(
-        "automations.cli.serving:make_wsgi",
+        "automations.cli.processes:make_wsgi",
         address=host,
         port=port,
         interface=Interfaces.WSGI,
@@ -211,11 +128,14 @@ def run_web(settings: Settings, host: str, port: int, *, workers: int = 0) -> No
         keeper.stop()
 
 
-def prepare(settings: Settings) -> None:
-    """Bring the database up to date and make the keys, once, before any child starts."""
-    assembly = Assembly.make(settings)
-    _instance_id(settings.instance)
-    assembly.close()
+def prepare() -> None:
+    """Bring the database up to date and make the keys, before any other child starts.
+
+    A child does it, so that this process, which lives as long as the app, never loads what only the children use.
+    """
+    done = subprocess.run([sys.executable, "-m", "automations.cli.processes"], check=False)
+    if done.returncode:
+        raise SystemExit(done.returncode)
 
 
 # -- the commands --------------------------------------------------------------------------------
@@ -230,7 +150,8 @@ def serve(host: str, port: int, workers: int | None) -> None:
     set_up_logs()
     settings = load_settings()
     with only_one(settings.instance / "serve.lock", wait_s=5.0):
-        prepare(settings)
+        os.environ["AUTOMATIONS_INSTANCE"] = str(settings.instance)
+        prepare()
         click.echo(f"Automations on http://{host}:{port} (instance {settings.instance})", err=True)
         run_web(settings, host, port, workers=workers or settings.workers)
 
@@ -242,7 +163,8 @@ def web(host: str, port: int) -> None:
     """Run the pages and the inbound addresses alone; workers run elsewhere."""
     set_up_logs()
     settings = load_settings()
-    prepare(settings)
+    os.environ["AUTOMATIONS_INSTANCE"] = str(settings.instance)
+    prepare()
     run_web(settings, host, port)
 
 
@@ -250,4 +172,6 @@ def web(host: str, port: int) -> None:
 @click.option("--slot", default=1, show_default=True, help="Which worker of this machine this is.")
 def worker(slot: int) -> None:
     """Run one worker alone. Several on one machine need a --slot each."""
+    from automations.cli.processes import run_worker
+
     run_worker(load_settings(), slot)

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from automations.clock import Clock
 from automations.engine import signals
 from automations.engine.catalog import connection_finder, new_generation
-from automations.engine.compiled import CompiledRecipe, compile_recipe
+from automations.engine.compiled import CompiledRecipe, KnowAccount, compile_recipe
 from automations.engine.definition import Definition, parse_definition, write_definition
 from automations.engine.registry import Registry, nearest
 from automations.engine.versions import RecipeView as RecipeView
@@ -25,10 +25,13 @@ from automations.model.states import VersionState
 class Recipes:
     """Thread-safe; every change is one transaction and raises the catalog's generation."""
 
-    def __init__(self, database: Database, registry: Registry, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, registry: Registry, clock: Clock, know_account: KnowAccount | None = None
+    ) -> None:
         self._database = database
         self._registry = registry
         self._clock = clock
+        self._know_account = know_account
 
     # -- looking
 
@@ -90,7 +93,10 @@ class Recipes:
     def compile(self, definition: Definition, *, file: str = "") -> CompiledRecipe:
         """Check a definition against what is installed and connected. Raises RecipeProblems."""
         with self._database.read() as session:
-            return compile_recipe(definition, self._registry, connection_finder(session), file=file)
+            find = connection_finder(session)
+            return compile_recipe(
+                definition, self._registry, find, file=file, know_account=self._know_account
+            )
 
     # -- changing
 

@@ -1,0 +1,126 @@
+"""What each process of the app is: the web, a worker, and the child that prepares the installation.
+
+These load everything; the process that keeps them alive (`serving`) loads none of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from automations.assembly import Assembly
+from automations.cli.lazy import words_of
+from automations.cli.serving import DRAIN_S, only_one
+from automations.errors import AutomationError
+from automations.logs import set_up_logs
+from automations.settings import Settings, load_settings
+
+RECOVER_EVERY_S = 15.0
+
+_log = structlog.get_logger("processes")
+
+
+def prepare(settings: Settings) -> None:
+    """Bring the database up to date and make the keys."""
+    assembly = Assembly.make(settings)
+    _instance_id(settings.instance)
+    assembly.close()
+
+
+def make_wsgi() -> Any:
+    """Return the web application; Granian calls this once in each web process."""
+    from automations.web.app import create_app
+
+    set_up_logs()
+    end_with_parent()
+    return create_app(Assembly.make(load_settings(), migrate=False))
+
+
+def run_worker(settings: Settings, slot: int) -> None:
+    """Run one worker until SIGTERM or SIGINT; returns when what was in flight is closed."""
+    set_up_logs()
+    end_with_parent()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with only_one(settings.instance / f"worker-{slot}.lock", wait_s=30.0):
+        assembly = Assembly.make(settings, migrate=False)
+        place = f"{_instance_id(settings.instance)}/{slot}/"
+        runner = assembly.runner(place + secrets.token_hex(4))
+        # The lock is ours, so whoever worked in this slot before is dead, and its leases with it.
+        taken_back = runner.ledger.recover(place)
+        assembly.wake_ups.remind(assembly.chores.run_due)
+        assembly.wake_ups.start(f"worker-{slot}", runner.nudge)
+        _log.info("worker.started", slot=slot, taken_back=taken_back)
+        recovering = threading.Thread(
+            target=_recover_forever, args=(runner, stop), daemon=True, name="recover"
+        )
+        recovering.start()
+        threading.Thread(target=_nudge_at(stop, runner), daemon=True, name="stopping").start()
+        runner.run_forever(stop)
+        assembly.wake_ups.stop()
+        assembly.close()
+        _log.info("worker.stopped", slot=slot)
+
+
+def _nudge_at(stop: threading.Event, runner: Any) -> Any:
+    def wait() -> None:
+        stop.wait()
+        runner.nudge()
+
+    return wait
+
+
+def _recover_forever(runner: Any, stop: threading.Event) -> None:
+    """Take back, from time to time, what workers of other machines lost."""
+    while not stop.wait(RECOVER_EVERY_S):
+        try:
+            if runner.ledger.recover():
+                runner.nudge()
+        except Exception as error:  # noqa: BLE001 - the next round tries again
+            _log.warning("worker.recover_failed", error=type(error).__name__)
+
+
+def _instance_id(folder: Path) -> str:
+    """Return the name of this instance folder, made at first use; two folders never share one."""
+    path = folder / "instance.id"
+    with contextlib.suppress(FileExistsError), path.open("x") as file:
+        file.write(secrets.token_hex(6))
+    return path.read_text().strip()
+
+
+def end_with_parent() -> None:
+    """End this process soon after its parent is gone, however that died."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.25)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(DRAIN_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="parent").start()
+
+
+def main() -> int:
+    """Prepare the installation that the environment names; the exit status says whether it can be used."""
+    try:
+        prepare(load_settings())
+    except AutomationError as error:
+        print(f"Error: {words_of(error)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
