@@ -8,13 +8,14 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import delete, func
+from sqlalchemy import delete
 from sqlmodel import col, select
 
 from automations.clock import Clock
 from automations.engine import references, signals
 from automations.engine.account_memory import ReadOnlyMemory, SparingMemory, StoredMemory
 from automations.engine.authorized_door import AuthorizedDoor
+from automations.engine.catalog import new_generation
 from automations.engine.connection_settings import KEPT as KEPT
 from automations.engine.connection_settings import asks_for_permission, check_name, merged
 from automations.engine.connection_settings import parse_settings as parse_settings
@@ -33,7 +34,7 @@ from automations.engine.registry import Registry, nearest
 from automations.errors import AutomationError, CredentialsError, InputError, NotFoundError
 from automations.model.connection import Connection, Directory, Identity, Subscription
 from automations.model.database import Database
-from automations.model.history import Run
+from automations.model.history import Event, Run
 from automations.model.recipe import Recipe, RecipeVersion, Sample
 from automations.model.sealing import Sealer
 from automations.model.states import ConnectionState
@@ -91,6 +92,7 @@ class Connections(OpenedConnections):
             now = self._clock.now()
             if row is None:
                 row = Connection(name=name, kind=kind, created_at=now, updated_at=now)
+                new_generation(session)
             secret_names = found_kind.Settings.secret_names()
             row.settings = {key: value for key, value in values.items() if key not in secret_names}
             sealed = {key: str(value) for key, value in values.items() if key in secret_names}
@@ -124,10 +126,14 @@ class Connections(OpenedConnections):
                 raise InputError(
                     f"{name!r} is used by {', '.join(users)}. Change or remove these recipes first."
                 )
-            if session.exec(
-                select(func.count()).select_from(Run).where(col(Run.connection_id) == row.id)
-            ).first():
-                raise InputError(f"{name!r} has runs in the history. Pause it instead of removing it.")
+            if any(
+                session.exec(select(table.id).where(col(table.connection_id) == row.id).limit(1)).first()
+                for table in (Event, Run)
+            ):
+                raise InputError(
+                    f"{name!r} has events in the history, which is kept for as many days as AUTOMATIONS_RETENTION_DAYS "
+                    "says. Switch off what sends to it and remove it then."
+                )
             for table in (Directory, Identity, Subscription, Sample):
                 session.execute(delete(table).where(col(table.connection_id) == row.id))
             session.delete(row)
@@ -261,8 +267,9 @@ class Connections(OpenedConnections):
             if row is None:
                 return
             row.tested_at, row.test_report = self._clock.now(), report
-            row.state = state
-            row.state_reason = reason if state == ConnectionState.PAUSED else ""
+            if row.state != ConnectionState.STOPPED:
+                row.state = state
+                row.state_reason = reason if state == ConnectionState.PAUSED else ""
             session.add(row)
             if state == ConnectionState.OK:
                 row.hold_until = None
