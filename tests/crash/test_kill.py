@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.crash.app import App
-from tests.crash.webhooks import Hook, Sender
 
 from automations.assembly import Assembly
 from automations.engine.definition import parse_definition
 from automations.sandbox import ClevertapSandbox
 from automations.settings import Settings
+from tests.crash.app import App
+from tests.crash.webhooks import Hook, Sender
 
 DEALS, CHANGES = 125, 8
 KILLS_AT = (150, 450, 750)

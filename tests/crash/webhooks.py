@@ -61,7 +61,9 @@ class Sender:
 
     def send(self, webhooks: Sequence[tuple[int, int]], *, timeout_s: float = 90.0) -> threading.Thread:
         """Send (deal, number) pairs in order; returns the thread to join. Unanswered ones are sent again."""
-        queues: list[queue.SimpleQueue[tuple[int, int]]] = [queue.SimpleQueue() for _ in range(self._connections)]
+        queues: list[queue.SimpleQueue[tuple[int, int]]] = [
+            queue.SimpleQueue() for _ in range(self._connections)
+        ]
         for deal, number in webhooks:
             queues[deal % self._connections].put((deal, number))
         threads = [threading.Thread(target=self._work, args=(one, timeout_s), daemon=True) for one in queues]
@@ -84,7 +86,9 @@ class Sender:
             body = json.dumps(stage_change(deal, number)).encode()
             while time.monotonic() < deadline_s:
                 try:
-                    connection = connection or http.client.HTTPConnection("127.0.0.1", self._hook.port, timeout=10)
+                    connection = connection or http.client.HTTPConnection(
+                        "127.0.0.1", self._hook.port, timeout=10
+                    )
                     connection.request("POST", f"/hooks/pipedrive/{self._hook.token}", body, self._headers)
                     answer = connection.getresponse()
                     text = answer.read()

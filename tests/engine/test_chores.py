@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.engine.conftest import ToyHouse
-
 from automations.engine.chores import Chore, Chores
 from automations.errors import UnavailableError
+from tests.engine.conftest import ToyHouse
 
 
 def test_a_chore_is_done_once_however_many_are_reminded(house: ToyHouse) -> None:

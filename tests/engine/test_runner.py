@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from tests.engine.conftest import ToyHouse
-from tests.engine.toy import arrival
+import contextlib
 
 from automations.errors import CredentialsError, OutcomeUnknownError, RejectedError, UnavailableError
+from tests.engine.conftest import ToyHouse
+from tests.engine.toy import arrival
 
 
 def test_an_event_goes_through_a_recipe_once(house: ToyHouse) -> None:
@@ -185,10 +186,8 @@ def test_a_crash_between_the_write_and_its_closing_repeats_no_closed_effect(hous
         return original(changes)
 
     house.runner.ledger.apply = dies_at_third  # type: ignore[method-assign]
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         house.work()
-    except KeyboardInterrupt:
-        pass
     house.crash()
     assert house.runner.ledger.recover("test/1/") == 1
     house.work()
