@@ -89,6 +89,32 @@ def sync(name: str | None, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
+@subscription.command()
+@click.argument("name")
+@json_option
+def rotate(name: str, as_json: bool) -> None:
+    """Give the inbound address of the connection NAME a new password.
+
+    Its webhooks are made anew with it, each before its old one is removed. The old password is taken for ten
+    minutes more. Webhooks that a person entered there by hand must be given the new one by hand.
+
+    \b
+    Example:
+      automations subscription rotate acme-pipedrive
+    """
+    with opened() as assembly:
+        report = assembly.subscriptions.rotate(name)
+    if as_json:
+        print_json(asdict(report))
+    else:
+        print_table(
+            ("made anew",), [(topic,) for topic in report.added], empty="There is no webhook to make anew."
+        )
+        tell_problems([report])
+    if report.problem:
+        raise click.exceptions.Exit(1)
+
+
 def sync_for(assembly: Assembly, names: Iterable[str]) -> None:
     """Bring the webhooks of these connections in line after a recipe changed; problems are warnings."""
     for name in sorted(set(names)):
@@ -102,3 +128,5 @@ def tell_problems(reports: Iterable[SyncReport]) -> None:
                 f"The webhooks of {report.connection!r} could not be brought in line: {report.problem} "
                 f"Then: automations subscription sync {report.connection!r}"
             )
+        if report.warning:
+            warn(report.warning)

@@ -15,6 +15,8 @@ from automations.engine.registry import nearest
 from automations.errors import InputError
 
 NAME_MAX = 200
+# A password that a rotation replaced, and until when it is taken besides the new one (microseconds since 1970).
+BEFORE, UNTIL = "hook_password_before", "hook_password_until"
 KEPT = "•••"  #: what a form shows for a secret that is stored; sent back it means "leave as it is"
 
 
@@ -67,6 +69,7 @@ def _inbound(
                 given.get("hook_password") or old.get("hook_password") or secrets.token_urlsafe(24)
             ),
         }
+        inbound |= {key: str(old[key]) for key in (BEFORE, UNTIL) if key in old}
         if kind.write_key_paths or "write_key" in old or "write_key" in given:
             inbound["write_key"] = str(
                 given.get("write_key") or old.get("write_key") or secrets.token_urlsafe(24)

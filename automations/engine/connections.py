@@ -58,7 +58,7 @@ class Connections(OpenedConnections):
     ) -> None:
         super().__init__(database, registry, sealer, clock)
         self._open_door = open_door
-        self.grants = Grants(self, database, sealer, clock, token_calls)
+        self.grants = Grants(self, clock, token_calls)
         self._ask_again_s: dict[tuple[int, str], float] = {}
         self._directories: dict[int, StoredMemory] = {}
 

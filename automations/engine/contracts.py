@@ -359,6 +359,7 @@ class ConnectionKind:
     `kind` and `title` name it. `Settings` is what a person gives. `receives` says that it has an inbound
     address of its own; `hook_path` is where that address begins. `write_key_paths`: common addresses, such as
     `/v1/batch`, to which senders post with this connection's write key; without them it has no write key.
+    hooks_at_most: how many webhooks the other product lets one user have.
     budgets: what its calls are paid from, as pages show it.
     """
 
@@ -371,6 +372,7 @@ class ConnectionKind:
     write_key_paths: ClassVar[tuple[str, ...]] = ()
     concurrent_calls: ClassVar[int] = 8
     manages_hooks: ClassVar[bool] = False
+    hooks_at_most: ClassVar[int | None] = None
     budgets: ClassVar[tuple[Pool, ...]] = ()
 
     def client(self, settings: Any, door: DoorLike, directory: DirectoryLike) -> Any:
@@ -457,6 +459,10 @@ class ConnectionKind:
     def add_hook(self, client: Any, topic: str, address: str, basic: tuple[str, str]) -> str:
         """Ask the remote product to send `topic` to `address`; return its id there."""
         raise NotImplementedError
+
+    def hook_by_hand(self, topic: str) -> Mapping[str, str]:
+        """Return what a person enters there for `topic`, in order, beside address, user and password."""
+        return {"Topic": topic}
 
     def remove_hook(self, client: Any, remote_id: str) -> None:
         """Remove it; one that is gone already is no error."""

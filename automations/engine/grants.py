@@ -6,8 +6,7 @@ What is kept is a `Grant`. A refused refresh ends it: the connection pauses, and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,13 +21,9 @@ from automations.errors import (
     AutomationError,
     CredentialsError,
     InputError,
-    NotFoundError,
     RejectedError,
 )
 from automations.model.columns import micros
-from automations.model.connection import Connection
-from automations.model.database import Database
-from automations.model.sealing import Sealer
 from automations.model.states import ConnectionState
 
 if TYPE_CHECKING:
@@ -98,12 +93,8 @@ class TokenCalls(Protocol):
 class Grants:
     """Thread-safe. Used through `Connections`, which keeps the rows."""
 
-    def __init__(
-        self, connections: Connections, database: Database, sealer: Sealer, clock: Clock, calls: TokenCalls
-    ) -> None:
+    def __init__(self, connections: Connections, clock: Clock, calls: TokenCalls) -> None:
         self._connections = connections
-        self._database = database
-        self._sealer = sealer
         self._clock = clock
         self._calls = calls
 
@@ -188,32 +179,19 @@ class Grants:
     # -- keeping
 
     def _keep(self, connection_id: int, grant: Grant) -> None:
-        with self._changed(connection_id) as (row, sealed):
+        with self._connections.changing(connection_id) as (row, sealed):
             # A refresh is no news; a first permission lets a waiting connection go on.
             if SEALED_AS not in sealed and row.state == ConnectionState.PAUSED:
                 row.state, row.state_reason, row.hold_until = ConnectionState.OK, "", None
             sealed[SEALED_AS] = grant.write()
 
     def _end(self, connection_id: int, reason: str) -> None:
-        with self._changed(connection_id) as (row, sealed):
+        with self._connections.changing(connection_id) as (row, sealed):
             sealed.pop(SEALED_AS, None)
             if row.state != ConnectionState.STOPPED:
                 row.state, row.state_reason = ConnectionState.PAUSED, reason
             name = row.name
         signals.tell("connection-paused", connection_id=connection_id, name=name, reason=reason)
-
-    @contextmanager
-    def _changed(self, connection_id: int) -> Iterator[tuple[Connection, dict[str, str]]]:
-        """Yield the row and its opened secrets; both are stored as they are when the block ends."""
-        with self._database.write() as session:
-            row = session.get(Connection, connection_id)
-            if row is None:
-                raise NotFoundError(f"Connection {connection_id} is gone.")
-            sealed = dict(self._sealer.open(row.name, row.sealed)) if row.sealed else {}
-            yield row, sealed
-            row.sealed, row.updated_at = self._sealer.seal(row.name, sealed), self._clock.now()
-            session.add(row)
-        self._connections.forget_opened(connection_id)
 
 
 def _oauth(opened: OpenedConnection) -> OAuth:

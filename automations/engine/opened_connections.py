@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import col, select
 
 from automations.clock import Clock
 from automations.engine import references
-from automations.engine.connection_settings import KEPT, parse_settings
+from automations.engine.connection_settings import BEFORE, KEPT, UNTIL, parse_settings
 from automations.engine.contracts import ConnectionKind, JsonObject, OAuth
 from automations.engine.grants import SEALED_AS, Grant
 from automations.engine.masking import Masker
 from automations.engine.registry import Registry, nearest
 from automations.errors import AutomationError, NotFoundError, RejectedError
+from automations.model.columns import micros
 from automations.model.connection import Connection
 from automations.model.database import Database
 from automations.model.sealing import Sealer
@@ -45,6 +49,14 @@ class OpenedConnection:
     state_reason: str = ""
     oauth: OAuth | None = None
     grant: Grant | None = None
+    password_before: str = field(default="", repr=False)
+    before_until_us: int | None = None
+
+    def hook_passwords(self, now: datetime) -> tuple[str, ...]:
+        """Return what the inbound address takes now: after a rotation, for a while also the password before."""
+        over = self.before_until_us is not None and micros(now) >= self.before_until_us
+        before = (self.password_before,) if self.password_before and not over else ()
+        return (self.hook_password, *before)
 
 
 class OpenedConnections:
@@ -93,11 +105,20 @@ class OpenedConnections:
 
     def open_anew(self, connection_id: int) -> OpenedConnection:
         """Return it as it stands in the database now, whatever another process changed a moment ago."""
-        self.forget_opened(connection_id)
+        self._opened.pop(connection_id, None)
         return self.open(connection_id)
 
-    def forget_opened(self, connection_id: int) -> None:
-        """Read the connection again at its next use."""
+    @contextmanager
+    def changing(self, connection_id: int) -> Iterator[tuple[Connection, dict[str, str]]]:
+        """Yield the row and its opened secrets; both are stored as they are when the block ends."""
+        with self._database.write() as session:
+            row = session.get(Connection, connection_id)
+            if row is None:
+                raise NotFoundError(f"Connection {connection_id} is gone.")
+            sealed = dict(self._sealer.open(row.name, row.sealed)) if row.sealed else {}
+            yield row, sealed
+            row.sealed, row.updated_at = self._sealer.seal(row.name, sealed), self._clock.now()
+            session.add(row)
         self._opened.pop(connection_id, None)
 
     def _opened_from(self, row: Connection) -> OpenedConnection:
@@ -111,7 +132,7 @@ class OpenedConnections:
         secret = tuple(
             str(v)
             for k, v in values.items()
-            if k in kind.Settings.secret_names() or k in ("hook_password", "write_key")
+            if k in kind.Settings.secret_names() or k in ("hook_password", BEFORE, "write_key")
         )
         settings = parse_settings(kind, own)
         grant = Grant.read(str(values.get(SEALED_AS, "")))
@@ -124,6 +145,8 @@ class OpenedConnections:
             hook_token=row.hook_token or "",
             hook_user=str(values.get("hook_user", "")),
             hook_password=str(values.get("hook_password", "")),
+            password_before=str(values.get(BEFORE, "")),
+            before_until_us=int(values[UNTIL]) if UNTIL in values else None,
             write_key=str(values.get("write_key", "")),
             state=row.state,
             state_reason=row.state_reason,
@@ -133,13 +156,13 @@ class OpenedConnections:
 
     def reveal(self, name: str) -> JsonObject:
         """Return every setting in clear, for the command that asks for it by name. Tokens stay sealed."""
-        return _without_grant(self._values_of(self.get(name)))
+        return _without_inner(self._values_of(self.get(name)))
 
     def shown(self, row: Connection) -> JsonObject:
         """Return the settings for a page or list: secrets as their last four characters at most."""
         kind = self._registry.kinds.get(row.kind)
         hidden = (kind.Settings.secret_names() if kind else frozenset()) | {"hook_password", "write_key"}
-        values = _without_grant(self._values_of(row))
+        values = _without_inner(self._values_of(row))
         return {key: (_masked(str(value)) if key in hidden else value) for key, value in values.items()}
 
     def masker(self) -> Masker:
@@ -157,8 +180,8 @@ class OpenedConnections:
         return {**row.settings, **(self._sealer.open(row.name, row.sealed) if row.sealed else {})}
 
 
-def _without_grant(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if key != SEALED_AS}
+def _without_inner(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in (SEALED_AS, BEFORE, UNTIL)}
 
 
 def _masked(value: str) -> str:

@@ -24,7 +24,8 @@ OBJECTS = (
 
 @dataclass
 class Hook:
-    """One registration. failed_firsts counts failed first attempts since the last ban; lost: events never sent."""
+    """One registration. failed_firsts counts failed first attempts since the last ban; lost: events never sent.
+    is_active: False once somebody switched it off there."""
 
     id: int
     company_id: int
@@ -43,10 +44,11 @@ class Hook:
     failed_firsts: int = 0
     muted_until: float = 0.0
     lost: int = 0
+    is_active: bool = True
 
     def wants(self, change: Change) -> bool:
         right_object = self.event_object in ("*", change.entity)
-        return right_object and self.event_action in ("*", change.action)
+        return self.is_active and right_object and self.event_action in ("*", change.action)
 
     def is_muted(self) -> bool:
         return time.monotonic() < self.muted_until
@@ -62,7 +64,7 @@ class Hook:
             "event_object": self.event_object,
             "subscription_url": self.subscription_url,
             "version": self.version,
-            "is_active": 1,
+            "is_active": int(self.is_active),
             "add_time": self.add_time,
             "remove_time": None,
             "type": "general",

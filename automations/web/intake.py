@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 PREFIX: Final = "/hooks/"
 LARGEST_BODY: Final = 2**20
 REMEMBERED_FOR_S: Final = 2.0
+LOOK_AGAIN_AFTER_S: Final = 0.2
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{16,200}")
 _TAKEN: Final = orjson.dumps({"success": True})
@@ -39,12 +40,12 @@ _log = structlog.get_logger("intake")
 
 @dataclass(frozen=True)
 class Address:
-    """One inbound address as it is now. user, password: what Basic must hold, where the kind needs it."""
+    """One inbound address as it is now. user, passwords: what Basic must hold, where the kind needs it."""
 
     connection_id: int
     kind: ConnectionKind
     user: bytes
-    password: bytes
+    passwords: tuple[bytes, ...]
     read_at_s: float
 
 
@@ -80,8 +81,8 @@ class IntakeGate:
         if environ["REQUEST_METHOD"] != "POST":
             raise RefusedError(405, "method_not_allowed", "Send a POST request.", (("Allow", "POST"),))
         basic = basic_of(environ.get("HTTP_AUTHORIZATION", ""))
-        if address.kind.hook_needs_basic:
-            self._check_credentials(address, basic)
+        if address.kind.hook_needs_basic and not _is_right(address, basic):
+            self._check_credentials(self._as_it_is_now(environ["PATH_INFO"], address), basic)
         body = body_of(environ, LARGEST_BODY)
         arrivals = address.kind.receive(
             InboundRequest(
@@ -120,7 +121,7 @@ class IntakeGate:
             found,
             opened.kind,
             opened.hook_user.encode(),
-            opened.hook_password.encode(),
+            tuple(one.encode() for one in opened.hook_passwords(self._services.clock.now())),
             self._services.clock.monotonic_s(),
         )
         self._addresses[token] = address
@@ -128,12 +129,16 @@ class IntakeGate:
 
     # -- whether the caller may
 
+    def _as_it_is_now(self, path: str, known: Address) -> Address:
+        """Look again: the password may have been rotated by another process a moment ago."""
+        if self._services.clock.monotonic_s() - known.read_at_s < LOOK_AGAIN_AFTER_S:
+            return known
+        self._services.connections.open_anew(known.connection_id)
+        return self._look_up(path.rpartition("/")[2]) or known
+
     def _check_credentials(self, address: Address, basic: tuple[bytes, bytes] | None) -> None:
-        """Raise RefusedError unless user and password are right; both are compared whatever came."""
-        user, password = basic or (b"", b"")
-        right_user = hmac.compare_digest(user, address.user)
-        right_password = hmac.compare_digest(password, address.password)
-        if user and password and right_user and right_password:
+        """Raise RefusedError unless user and password are right."""
+        if _is_right(address, basic):
             return
         _log.warning("ingress.reject", reason="credentials", connection=address.connection_id)
         try:
@@ -146,6 +151,14 @@ class IntakeGate:
             "The user or the password is wrong.",
             (("WWW-Authenticate", 'Basic realm="hooks", charset="UTF-8"'),),
         )
+
+
+def _is_right(address: Address, basic: tuple[bytes, bytes] | None) -> bool:
+    """Tell whether user and password are right; both are compared whatever came."""
+    user, password = basic or (b"", b"")
+    right_user = hmac.compare_digest(user, address.user)
+    right_password = sum(hmac.compare_digest(password, one) for one in address.passwords) > 0
+    return bool(user and password) and right_user and right_password
 
 
 def _as_text(basic: tuple[bytes, bytes] | None) -> tuple[str, str] | None:

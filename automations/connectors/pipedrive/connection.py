@@ -40,6 +40,7 @@ class PipedriveConnection(ConnectionKind):
     hook_path = "/hooks/pipedrive/"
     hook_needs_basic = True
     manages_hooks = True
+    hooks_at_most = hooks.AT_MOST
     budgets = POOLS
 
     def client(
@@ -107,6 +108,9 @@ class PipedriveConnection(ConnectionKind):
 
     def add_hook(self, client: PipedriveClient, topic: str, address: str, basic: tuple[str, str]) -> str:
         return hooks.add(client, topic, address, basic)
+
+    def hook_by_hand(self, topic: str) -> Mapping[str, str]:
+        return hooks.by_hand(topic)
 
     def remove_hook(self, client: PipedriveClient, remote_id: str) -> None:
         hooks.remove(client, remote_id)

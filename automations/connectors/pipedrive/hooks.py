@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _PATH = "/api/v1/webhooks"
 _VERSION = "2.0"
 _EVERY_ACTION = "*"
+AT_MOST = 40
 
 
 def topics(triggers: Iterable[type[Trigger]]) -> frozenset[str]:
@@ -75,6 +76,11 @@ def add(client: PipedriveClient, topic: str, address: str, basic: tuple[str, str
     return str(reply.record.get("id"))
 
 
+def by_hand(topic: str) -> dict[str, str]:
+    """Return what the form in Pipedrive under Tools and apps, Webhooks, asks for."""
+    return {"Event action": _EVERY_ACTION, "Event object": topic, "Version": _VERSION}
+
+
 def remove(client: PipedriveClient, remote_id: str) -> None:
     """Delete a webhook; one that is gone already is no error."""
     client.write("DELETE", f"{_PATH}/{remote_id}", None, absent_ok=True, refused=_cannot_look)
@@ -101,7 +107,7 @@ def _cannot_add(status: int, said: str, topic: str, address: str) -> RejectedErr
         )
     if status == 422:
         return RejectedError(
-            f"Pipedrive takes no more webhooks from this user ({said}); the limit is 40. Remove unused ones in "
+            f"Pipedrive takes no more webhooks from this user ({said}); the limit is {AT_MOST}. Remove unused ones in "
             "Pipedrive under Tools and apps, Webhooks, then try again.",
             code="422",
         )
