@@ -37,7 +37,7 @@ def _facts() -> dict[str, str]:
     facts = {
         "Public address": settings.public_url,
         "Database": "SQLite" if settings.on_sqlite else "PostgreSQL",
-        "History is kept": f"{settings.retention_days} days, at most {settings.disk_budget}",
+        "History is kept": f"{settings.retention_days} days; parked runs until somebody ends them",
     }
     if settings.on_sqlite:
         facts["It takes"] = size(_bytes_in(settings.instance))
