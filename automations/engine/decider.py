@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from typing import Any
 
 import structlog
@@ -46,6 +47,7 @@ class StoredEvent:
                    moment(row[6]), row[7])  # fmt: skip
 
 
+BYTES_AT_ONCE = 8 * 2**20
 EVENT_COLUMNS = "id, connection_id, topic, record_key, origin, occurred_at, received_at, payload"
 
 
@@ -125,9 +127,16 @@ class Decider:
             self._ledger.decide([DecidedEvent(decided[0].event_id, "", [], [], problem=problem)])
 
     def _undecided(self, limit: int) -> list[StoredEvent]:
+        """Return the oldest, no more than fit into `BYTES_AT_ONCE` together, but one at least."""
+        sizes = "SELECT LENGTH(payload) FROM event WHERE decided_at IS NULL ORDER BY id LIMIT ?"
         sql = f"SELECT {EVENT_COLUMNS} FROM event WHERE decided_at IS NULL ORDER BY id LIMIT ?"  # noqa: S608
         with self._database.connect_for_read() as connection:
-            rows = connection.exec_driver_sql(self._database.sql(sql), (limit,)).all()
+            found = connection.exec_driver_sql(self._database.sql(sizes), (limit,)).all()
+            if not found:
+                return []
+            upto = accumulate(row[0] for row in found)
+            fitting = max(1, sum(1 for total in upto if total <= BYTES_AT_ONCE))
+            rows = connection.exec_driver_sql(self._database.sql(sql), (fitting,)).all()
         return [StoredEvent.of(row) for row in rows]
 
     def _decided(self, event: StoredEvent, keep: Callable[[StoredEvent, Occurrence], None]) -> DecidedEvent:

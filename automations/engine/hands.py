@@ -23,6 +23,7 @@ from automations.model.database import Database
 from automations.model.history import Delivery
 from automations.model.states import DeliveryStatus
 
+REMEMBERED_BYTES = 8 * 2**20
 REMEMBERED_EVENTS = 1_000
 _CHUNK = 500
 _log = structlog.get_logger("hands")
@@ -30,10 +31,11 @@ _log = structlog.get_logger("hands")
 
 @dataclass
 class Hand:
-    """A run in this worker's hands."""
+    """A run in this worker's hands. weight: bytes of its event's payload."""
 
     claim: Claim
     walk: Walk
+    weight: int = 0
 
     @property
     def run_id(self) -> int:
@@ -82,14 +84,46 @@ class Loader:
         self._kinds = kinds
         self._catalog = catalog
         self._recent: dict[int, tuple[StoredEvent, Occurrence]] = {}
+        self._recent_bytes = 0
 
     def remember(self, event: StoredEvent, occurrence: Occurrence) -> None:
         """Keep what was just read, so that the run that follows within a moment need not read it again."""
-        if len(self._recent) >= REMEMBERED_EVENTS:
-            del self._recent[next(iter(self._recent))]
-        self._recent[event.id] = (event, occurrence)
+        weight = len(event.payload)
+        while self._recent and (
+            len(self._recent) >= REMEMBERED_EVENTS or self._recent_bytes + weight > REMEMBERED_BYTES
+        ):
+            dropped, _ = self._recent.pop(next(iter(self._recent)))
+            self._recent_bytes -= len(dropped.payload)
+        if weight <= REMEMBERED_BYTES and event.id not in self._recent:
+            self._recent[event.id] = (event, occurrence)
+            self._recent_bytes += weight
+
+    def fitting(self, claims: Sequence[Claim], room_bytes: int) -> tuple[list[Claim], list[Claim]]:
+        """Return the claims whose events fit in together, and the rest. The first always fits."""
+        weights = self._weights([claim.event_id for claim in claims])
+        fitting: list[Claim] = []
+        for index, claim in enumerate(claims):
+            room_bytes -= weights.get(claim.event_id, 0)
+            if room_bytes < 0 and fitting:
+                return fitting, list(claims[index:])
+            fitting.append(claim)
+        return fitting, []
+
+    def _weights(self, ids: Sequence[int]) -> dict[int, int]:
+        found = {
+            event_id: len(self._recent[event_id][0].payload) for event_id in ids if event_id in self._recent
+        }
+        absent = sorted(set(ids) - set(found))
+        for start in range(0, len(absent), _CHUNK):
+            chunk = absent[start : start + _CHUNK]
+            sql = f"SELECT id, LENGTH(payload) FROM event WHERE id IN ({', '.join('?' * len(chunk))})"  # noqa: S608
+            with self._database.connect_for_read() as connection:
+                for event_id, weight in connection.exec_driver_sql(self._database.sql(sql), tuple(chunk)):
+                    found[event_id] = weight
+        return found
 
     def load(self, claims: Sequence[Claim]) -> list[Hand | Unusable]:
+        """Return a hand for each claim, or why it cannot go on."""
         events = self._events([claim.event_id for claim in claims])
         past = self._past([claim.run_id for claim in claims if claim.counter > 1])
         return [self._hand(claim, events.get(claim.event_id), past.get(claim.run_id, {})) for claim in claims]
@@ -108,7 +142,7 @@ class Loader:
             return Unusable(claim, recipe.error.message, recipe.error.kind)
         if found is None:
             return Unusable(claim, "its event is gone or cannot be read", "event")
-        return Hand(claim, _walk(claim, recipe, *found, past))
+        return Hand(claim, _walk(claim, recipe, *found, past), len(found[0].payload))
 
     def _events(self, ids: Sequence[int]) -> dict[int, tuple[StoredEvent, Occurrence]]:
         # Two recipes may want one event, so what is remembered is read and not taken.

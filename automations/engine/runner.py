@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 import random
 import threading
-from collections import defaultdict, deque
+from collections import deque
 from datetime import datetime
 
 import structlog
@@ -23,10 +23,12 @@ from automations.engine.connections import Connections
 from automations.engine.decider import Decider, Kinds
 from automations.engine.departures import Departures, Inbox
 from automations.engine.doorstep import Doorstep
-from automations.engine.hands import CallOver, Delivered, Hand, Loader, LookedUp, Unusable
-from automations.engine.ledger import Changes, Claim, Ledger, RunUpdate
+from automations.engine.hands import CallOver, Delivered, Hand, Loader, LookedUp
+from automations.engine.in_hand import InHand
+from automations.engine.ledger import Changes, Ledger, RunUpdate
 from automations.engine.registry import Registry
 from automations.engine.stepping import End, LookUp, Move, Send, WaitUntil, Walk
+from automations.engine.taking import Taking
 from automations.engine.writing import Writing
 from automations.errors import StorageUnavailableError
 from automations.model.database import Database
@@ -57,11 +59,12 @@ class Runner:
         self._put_back: deque[Delivered | LookedUp | CallOver] = deque()
         self._departures = Departures(Doorstep(connections, clock), self._inbox)
         self._availability = Availability(database, clock)
-        self._writing = Writing(self.ledger, self._departures, self._availability, self._let_go)
+        self._in_hand = InHand()
+        self._taking = Taking(
+            self.ledger, self._loader, self._departures, self._availability, self._in_hand, clock
+        )
+        self._writing = Writing(self.ledger, self._departures, self._availability, self._in_hand.let_go)
         self._aftermath = Aftermath(connections, clock, random.Random(), self)  # noqa: S311 - jitter, not secrecy
-        self._claimed: list[Claim] = []
-        self._in_hand: dict[int, int] = {}
-        self._count_of: dict[int, int] = defaultdict(int)
         self._renewed_s = clock.monotonic_s()
         self._clock_watch: ClockWatch | None = None
 
@@ -99,10 +102,7 @@ class Runner:
         try:
             self._absorb()
             changes = Changes()
-            for claim in self._claimed:
-                changes.held[claim.run_id] = claim
-                changes.updates.append(self._as_it_was(claim))
-            self._claimed = []
+            self._taking.give_back(changes)
             for hand in self._departures.take_all():
                 self.suspend(hand, self._clock.now(), "its worker stopped", "worker", changes)
             self._writing.write(changes)
@@ -135,8 +135,13 @@ class Runner:
         self._writing.finish()
         absorbed = self._absorb()
         decided = self._decider.decide_pending(DECIDE_MAX, self._loader.remember)
-        claimed = self._claim()
-        return bool(absorbed or decided or claimed)
+        taken = 0
+        for hands, changes in self._taking.take():
+            taken += len(changes.held)
+            for hand in hands:
+                self.move(hand, changes)
+            self._write(changes)
+        return bool(absorbed or decided or taken)
 
     def _wait(self, timeout_s: float) -> None:
         try:
@@ -151,7 +156,7 @@ class Runner:
         if not self._in_hand:
             self._renewed_s = now_s
         elif now_s - self._renewed_s > RENEW_EVERY_S:
-            self.ledger.renew(sorted(self._in_hand))
+            self.ledger.renew(self._in_hand.run_ids)
             self._renewed_s = now_s
 
     def _watch_clock(self) -> None:
@@ -162,55 +167,6 @@ class Runner:
         elif went_back := self._clock_watch.went_back():
             _log.warning("clock.went_back", seconds=went_back.total_seconds())
             self.ledger.thaw(went_back)
-
-    # -- taking
-
-    def _claim(self) -> int:
-        """Take what is due, for each connection as much as it has room for.
-
-        Nothing while a connection has more than half of that in hand: every claim is a transaction of its own.
-        """
-        taken = self._take_in()
-        due = self.ledger.due()
-        for connection_id in self._availability.open():
-            most = self._departures.most_in_hand(connection_id)
-            room = most - self._count_of[connection_id]
-            if connection_id not in due or room < most // 2:
-                continue
-            self._claimed = self.ledger.claim(connection_id, room)
-            taken += self._take_in()
-        return taken
-
-    def _take_in(self) -> int:
-        """Start with what was claimed; where the database fails in between, the next turn does."""
-        claims, changes = self._claimed, Changes()
-        if not claims:
-            return 0
-        loaded = self._loader.load(claims)
-        self._claimed = []
-        for one in loaded:
-            changes.held[one.claim.run_id] = one.claim
-            if isinstance(one, Unusable):
-                changes.updates.append(_parked(one))
-            else:
-                self._in_hand[one.run_id] = one.claim.connection_id
-                self._count_of[one.claim.connection_id] += 1
-                self.move(one, changes)
-        self._write(changes)
-        return len(claims)
-
-    def _as_it_was(self, claim: Claim) -> RunUpdate:
-        """Give back a claim that nothing was done with."""
-        return RunUpdate(
-            claim,
-            RunStatus.QUEUED,
-            "",
-            "",
-            claim.step_index,
-            claim.connection_id,
-            self._clock.now(),
-            claim.memory,
-        )
 
     # -- moving
 
@@ -250,13 +206,11 @@ class Runner:
         connections where its runs come from.
         """
         target = hand.walk.target_connection_id
-        if self._in_hand.get(hand.run_id) != target:
-            if self._count_of[target] >= self._departures.most_in_hand(target, move):
+        if not self._in_hand.is_for(hand.run_id, target):
+            if self._in_hand.count(target) >= self._departures.most_in_hand(target, move):
                 self.suspend(hand, self._clock.now(), "other work goes first", "room", changes)
                 return
-            self._let_go(hand.run_id)
-            self._in_hand[hand.run_id] = target
-            self._count_of[target] += 1
+            self._in_hand.turn_to(hand.run_id, target)
         if isinstance(move, Send):
             self._departures.add(hand, move)
         else:
@@ -269,7 +223,7 @@ class Runner:
                 hand.claim, end.status, end.reason, end.reason_kind, walk.step_index, 0, None, walk.memory
             )
         )
-        self._let_go(hand.run_id)
+        self._in_hand.let_go(hand.run_id)
 
     def suspend(self, hand: Hand, at: datetime, reason: str, kind: str, changes: Changes) -> None:
         """Give the run back to the database until `at`; its lane waits with it."""
@@ -279,16 +233,11 @@ class Runner:
         changes.updates.append(
             RunUpdate(hand.claim, RunStatus.WAITING, reason, kind, walk.step_index, target, at, walk.memory)
         )
-        self._let_go(hand.run_id)
+        self._in_hand.let_go(hand.run_id)
 
     def hold(self, connection_id: int, until: datetime) -> None:
         """Let nothing of this connection leave before `until`; what waits here goes back to the database."""
         self._availability.hold(connection_id, until)
-
-    def _let_go(self, run_id: int) -> None:
-        connection_id = self._in_hand.pop(run_id, None)
-        if connection_id is not None:
-            self._count_of[connection_id] -= 1
 
     # -- writing
 
@@ -329,10 +278,3 @@ class Runner:
                 return None
             if found is not None:
                 return found
-
-
-def _parked(unusable: Unusable) -> RunUpdate:
-    claim = unusable.claim
-    return RunUpdate(
-        claim, RunStatus.PARKED, unusable.reason, unusable.kind, claim.step_index, memory=claim.memory
-    )
