@@ -198,13 +198,7 @@ def webhooks(assembly: Assembly, *, offline: bool) -> Iterator[Finding]:
         kind = assembly.registry.kinds.get(row.kind)
         if kind is None or not kind.manages_hooks:
             continue
-        keys_on = {
-            view.recipe.trigger_key
-            for view in assembly.recipes.all()
-            if view.recipe.enabled and view.recipe.trigger_connection_id == row.id
-        }
-        triggers = [found for key, found in assembly.registry.triggers.items() if key in keys_on]
-        wanted = kind.hook_topics(triggers)
+        wanted = kind.hook_topics(assembly.subscriptions.topics_on(row.id or 0))
         there = kept.get(row.name, set())
         if wanted and not offline:
             try:

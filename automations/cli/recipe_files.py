@@ -77,11 +77,11 @@ def occurrence_of(recipe: CompiledRecipe, sample: SamplePart) -> Occurrence:
 
     trigger = recipe.trigger
     occurrence = Occurrence(
-        topic=trigger.topics[0],
-        entity=trigger.entity,
+        topic=trigger.sample.topic,
+        entity=trigger.sample.entity,
         record=sample.record,
         previous=sample.previous if sample.previous is not None else trigger.sample.previous,
-        record_key=f"{trigger.entity}:{sample.record.get('id', '')}",
+        record_key=f"{trigger.sample.entity}:{sample.record.get('id', '')}",
         label=sample.name,
         occurred_at=str(sample.record.get("update_time") or trigger.sample.occurred_at),
         related=sample.related,

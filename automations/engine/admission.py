@@ -18,6 +18,7 @@ from automations.engine.contracts import (
     Occurrence,
     Trigger,
     TriggerFields,
+    topic_fits,
 )
 
 _WORD: Final = r"[a-z][a-z0-9_]*"
@@ -59,6 +60,8 @@ def _trigger_faults(trigger: type[Trigger], known_kinds: Iterable[type]) -> Iter
     sample = getattr(trigger, "sample", None)
     if not isinstance(sample, Occurrence):
         yield "it has no sample"
+    elif not topic_fits(sample.topic, topics):
+        yield f"its sample is a {sample.topic}, which it does not look at"
     elif not _is_plain_json(sample.as_json()):
         yield "its sample is not plain JSON"
 

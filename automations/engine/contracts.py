@@ -449,8 +449,8 @@ class ConnectionKind:
 
     # remote webhooks
 
-    def hook_topics(self, triggers: Iterable[type[Trigger]]) -> frozenset[str]:
-        """Return the remote subscriptions that these triggers need."""
+    def hook_topics(self, topics: Iterable[str]) -> frozenset[str]:
+        """Return the remote subscriptions that triggers on these topics need."""
         return frozenset()
 
     def list_hooks(self, client: Any, address: str) -> Sequence[RemoteHook]:
@@ -472,11 +472,23 @@ class ConnectionKind:
 # -- triggers -------------------------------------------------------------------------------------
 
 
+def topic_fits(topic: str, patterns: Collection[str]) -> bool:
+    """Tell whether a topic is one of `patterns`: itself, `entity.*`, `*.action`, or `*` for all."""
+    return any(pattern in patterns for pattern in topic_patterns(topic))
+
+
+def topic_patterns(topic: str) -> tuple[str, ...]:
+    """Return every pattern that a topic fits."""
+    entity, _, action = topic.partition(".")
+    return (topic, f"{entity}.*", f"*.{action}", "*")
+
+
 class Trigger:
     """A kind of thing that happens. `key` is permanent: saved recipes refer to it.
 
-    topics: the arrivals it looks at. entity: the record's name in templates. names: what else templates may
-    begin with; the kind's `names` gives their values. sample: a believable example.
+    topics: the arrivals it looks at, also as patterns (`deal.*`, `*.change`, `*`). entity: the record's name in
+    templates; `record` where it may be any. names: what else templates may begin with; the kind's `names` gives
+    their values. sample: a believable example.
     The class docstring is the user's page.
     """
 
@@ -489,6 +501,10 @@ class Trigger:
     names: ClassVar[tuple[str, ...]] = ()
     Fields: ClassVar[type[TriggerFields]] = TriggerFields
     sample: ClassVar[Occurrence]
+
+    def looks_at(self, fields: Any) -> tuple[str, ...]:
+        """Return the topics that are left of `topics` when it is narrowed so; others need not even arrive."""
+        return self.topics
 
     def occurred(self, occurrence: Occurrence) -> str | None:
         """Return None when this is what happened, else why not, in words that follow "because"."""

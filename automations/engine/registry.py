@@ -22,7 +22,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any, TypeVar
 
 from automations.engine.admission import faults_of
-from automations.engine.contracts import Action, ConnectionKind, Trigger
+from automations.engine.contracts import Action, ConnectionKind, Trigger, topic_patterns
 from automations.errors import ConnectorLoadError
 
 _Part = TypeVar("_Part", ConnectionKind, Trigger, Action)
@@ -83,10 +83,12 @@ class Registry:
 
     def triggers_for(self, kind: str, topic: str) -> Sequence[type[Trigger]]:
         """Return the triggers that look at arrivals of this topic on connections of this kind."""
-        return self._by_topic.get((kind, topic), ())
+        found = [self._by_topic.get((kind, pattern), ()) for pattern in topic_patterns(topic)]
+        return tuple(dict.fromkeys(trigger for triggers in found for trigger in triggers))
 
     @cached_property
     def _by_topic(self) -> Mapping[tuple[str, str], Sequence[type[Trigger]]]:
+        """Triggers by kind and the very text of their topics, so that four look-ups find all that a topic fits."""
         by_topic: dict[tuple[str, str], list[type[Trigger]]] = {}
         for trigger in self.triggers.values():
             for topic in trigger.topics:

@@ -5,17 +5,17 @@ They come built in with the trigger, from events that arrived, from the account,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import delete
+from sqlalchemy import ColumnElement, delete, or_, true
 from sqlmodel import col, select
 
 from automations.clock import Clock
 from automations.engine.connections import Connections
-from automations.engine.contracts import InboundRequest, JsonObject, Occurrence, Trigger
+from automations.engine.contracts import InboundRequest, JsonObject, Occurrence, Trigger, topic_fits
 from automations.engine.conversion import convert
 from automations.engine.registry import Registry, nearest
 from automations.engine.strict_json import loads
@@ -152,18 +152,18 @@ class Samples:
         if not isinstance(value, dict):
             raise InputError("A sample is one JSON object: a record, or a webhook as it arrives.")
         if isinstance(value.get("record"), dict):
-            base = {"topic": trigger.topics[0], "entity": trigger.entity, **trigger_facts(trigger)}
+            base = {"topic": trigger.sample.topic, "entity": trigger.sample.entity, **trigger_facts(trigger)}
             return Occurrence.from_json({**base, **value})
         arrived = self._as_arrival(trigger, body)
         if arrived is not None:
             return arrived
         label = str(value.get("title") or value.get("name") or value.get("id") or "pasted")
         return Occurrence(
-            topic=trigger.topics[0],
-            entity=trigger.entity,
+            topic=trigger.sample.topic,
+            entity=trigger.sample.entity,
             record=value,
             previous=trigger.sample.previous,
-            record_key=f"{trigger.entity}:{value.get('id', '')}",
+            record_key=f"{trigger.sample.entity}:{value.get('id', '')}",
             label=label,
         )
 
@@ -172,7 +172,7 @@ class Samples:
         try:
             arrivals = kind.receive(InboundRequest(body, "application/json", {}))
             for arrival in arrivals:
-                if arrival.topic in trigger.topics:
+                if topic_fits(arrival.topic, trigger.topics):
                     return kind.read(arrival.topic, arrival.payload)
         except (InputError, NotImplementedError, KeyError, TypeError, ValueError):
             return None
@@ -182,7 +182,7 @@ class Samples:
         with self._database.read() as session:
             events = session.exec(
                 select(Event)
-                .where(col(Event.connection_id) == connection_id, col(Event.topic).in_(trigger.topics))
+                .where(col(Event.connection_id) == connection_id, _about(trigger.topics))
                 .order_by(col(Event.id).desc())
                 .limit(LOOKED_THROUGH)
             ).all()
@@ -268,6 +268,19 @@ def _typed(trigger: Trigger, fields: Mapping[str, Any]) -> Any:
         return trigger.Fields.model_validate(values)
     except ValueError as error:
         raise RecipeError(f"The trigger's fields cannot be used: {error}.", path="trigger.fields") from error
+
+
+def _about(patterns: Sequence[str]) -> ColumnElement[bool]:
+    """Return the condition that an event's topic fits one of these patterns."""
+    exact = [pattern for pattern in patterns if "*" not in pattern]
+    parts: list[ColumnElement[bool]] = [col(Event.topic).in_(exact)] if exact else []
+    for pattern in set(patterns) - set(exact):
+        if pattern == "*":
+            return true()
+        entity, _, action = pattern.partition(".")
+        topic = col(Event.topic)
+        parts.append(topic.endswith(f".{action}") if entity == "*" else topic.startswith(f"{entity}."))
+    return or_(*parts)
 
 
 def _all_related(trigger: Trigger) -> list[tuple[str, ...]]:

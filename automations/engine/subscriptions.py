@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import secrets as random_secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import structlog
+from pydantic import ValidationError
 from sqlmodel import col, select
 
 from automations.clock import Clock
 from automations.engine.connection_settings import BEFORE, UNTIL
 from automations.engine.connections import Connections
-from automations.engine.contracts import ConnectionKind
+from automations.engine.contracts import ConnectionKind, Trigger
 from automations.engine.registry import Registry
 from automations.errors import AutomationError, InputError, RejectedError
 from automations.model.columns import micros
 from automations.model.connection import Connection, Subscription
 from automations.model.database import Database
-from automations.model.recipe import Recipe
+from automations.model.recipe import Recipe, RecipeVersion
 from automations.model.states import ConnectionState
 
 FORBIDDEN = "403"
@@ -130,7 +133,7 @@ class Subscriptions:
         """anew: none that is there will do."""
         assert connection.id is not None
         kind = self._registry.kinds[connection.kind]
-        wanted = kind.hook_topics(self._triggers_on(connection.id))
+        wanted = kind.hook_topics(self.topics_on(connection.id))
         known = self._kept(connection.id)
         report = SyncReport(connection.name, self.address(connection), tuple(sorted(wanted)))
         if not wanted and not known:
@@ -171,14 +174,20 @@ class Subscriptions:
             warning=_nearly_full(kind, len(there) + len(added) - len(gone)),
         )
 
-    def _triggers_on(self, connection_id: int) -> list[type]:
+    def topics_on(self, connection_id: int) -> frozenset[str]:
+        """Return the topics that the recipes which are on wait for, each as its trigger is narrowed."""
         with self._database.read() as session:
-            keys = session.exec(
-                select(Recipe.trigger_key)
+            found = session.exec(
+                select(Recipe.trigger_key, RecipeVersion.definition)
+                .join(RecipeVersion, col(RecipeVersion.id) == col(Recipe.published_version_id))
                 .where(col(Recipe.trigger_connection_id) == connection_id, col(Recipe.enabled).is_(True))
-                .distinct()
             ).all()
-        return [self._registry.triggers[key] for key in keys if key and key in self._registry.triggers]
+        topics: set[str] = set()
+        for key, definition in found:
+            trigger = self._registry.triggers.get(key or "")
+            if trigger is not None:
+                topics.update(_topics_of(trigger, definition))
+        return frozenset(topics)
 
     def _kept(self, connection_id: int) -> set[str]:
         with self._database.read() as session:
@@ -212,6 +221,15 @@ class Subscriptions:
                 )
                 row.remote_id, row.checked_at = remote_id, now
                 session.add(row)
+
+
+def _topics_of(trigger: type[Trigger], definition: Mapping[str, Any]) -> tuple[str, ...]:
+    given = (definition.get("trigger") or {}).get("fields") or {}
+    try:
+        return trigger().looks_at(trigger.Fields.model_validate(given))
+    except ValidationError:
+        # The recipe is broken and says so elsewhere; what it needs is then not less than its trigger does.
+        return trigger.topics
 
 
 def _nearly_full(kind: ConnectionKind, there: int) -> str:

@@ -257,3 +257,31 @@ def test_the_nearest_name_is_offered_only_when_it_is_near() -> None:
     assert nearest("Identity", ["identity"]) == "identity"
     assert nearest("zzz", keys) is None
     assert nearest("anything", []) is None
+
+
+@pytest.mark.parametrize(
+    ("topics", "topic", "fits"),
+    [
+        (("bell.*",), "bell.ring", True),
+        (("bell.*",), "door.ring", False),
+        (("*.ring",), "door.ring", True),
+        (("*.ring",), "door.open", False),
+        (("*",), "door.open", True),
+        (("*", "bell.ring"), "bell.ring", True),
+        (("bell.ring",), "bell.*", False),
+    ],
+)
+def test_a_trigger_may_look_at_a_pattern_of_topics(
+    site: Site, topics: tuple[str, ...], topic: str, fits: bool
+) -> None:
+    path, sample = "acme/triggers/bell_rung.py", topics[0].replace("*", "bell")
+    site.change(path, '("bell.ring", "bell.toll")', repr(topics))
+    site.change(path, 'Occurrence("bell.ring"', f'Occurrence("{sample}"')
+    registry = site.discover()
+    found = [trigger.key for trigger in registry.triggers_for("acme", topic)]
+    assert found == (["acme.bell_rung"] if fits else [])
+
+
+def test_a_sample_that_a_trigger_does_not_look_at_is_a_fault(site: Site) -> None:
+    site.change("acme/triggers/bell_rung.py", 'Occurrence("bell.ring"', 'Occurrence("door.open"')
+    assert "does not look at" in str(site.discover().problems[0])

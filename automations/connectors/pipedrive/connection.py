@@ -21,7 +21,6 @@ from automations.engine.contracts import (
     OAuth,
     Occurrence,
     RemoteHook,
-    Trigger,
 )
 
 
@@ -100,8 +99,8 @@ class PipedriveConnection(ConnectionKind):
 
     # remote webhooks
 
-    def hook_topics(self, triggers: Iterable[type[Trigger]]) -> frozenset[str]:
-        return hooks.topics(triggers)
+    def hook_topics(self, topics: Iterable[str]) -> frozenset[str]:
+        return hooks.wanted(topics)
 
     def list_hooks(self, client: PipedriveClient, address: str) -> Sequence[RemoteHook]:
         return hooks.existing(client, address)

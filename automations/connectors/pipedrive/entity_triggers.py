@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from automations.connectors.pipedrive import narrowing, records
 from automations.connectors.pipedrive.connection import PipedriveConnection
+from automations.connectors.pipedrive.lists import FIELD_LISTS
 from automations.engine.contracts import (
     DirectoryLike,
     JsonObject,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from automations.connectors.pipedrive.client import PipedriveClient
 
 # Real samples are looked for in this many of the newest records before giving up.
-_LOOKED_THROUGH = 300
+LOOKED_THROUGH = 300
 
 
 class ChangedField(TriggerFields):
@@ -70,14 +71,14 @@ class EntityTrigger(Trigger):
         wanted = []
         if getattr(fields, "pipeline", None):
             wanted.append("pipelines")
-        if getattr(fields, "changed_field", None):
-            wanted.append(f"{self.entity}_fields")
+        if getattr(fields, "changed_field", None) and self.entity in FIELD_LISTS:
+            wanted.append(FIELD_LISTS[self.entity])
         return wanted
 
     def pull(self, fields: Any, client: PipedriveClient, limit: int) -> Sequence[Occurrence]:
         self.prepare(fields, client)
         found: list[Occurrence] = []
-        for record in client.newest(self.entity, self.newest_by, most=_LOOKED_THROUGH):
+        for record in client.newest(self.entity, self.newest_by, most=LOOKED_THROUGH):
             occurrence = self.as_sample(fields, record, client)
             if occurrence is None or self.narrow(fields, occurrence, client.directory) is not None:
                 continue
@@ -144,7 +145,7 @@ class RecordUpdated(EntityTrigger):
         wanted = getattr(fields, "changed_field", None)
         if not wanted:
             return {"add_time": None} if record.get("add_time") else {}
-        entries = client.directory.get(f"{self.entity}_fields") or ()
+        entries = client.directory.get(FIELD_LISTS.get(self.entity, "")) or ()
         keys = [str(entry["id"]) for entry in entries if narrowing.same_name(entry.get("name"), wanted)]
         key = next(iter(keys), wanted.removeprefix("custom_fields."))
         if records.is_custom_key(key):

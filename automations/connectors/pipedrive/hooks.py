@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from automations.engine.contracts import JsonObject, RemoteHook, Trigger
+from automations.engine.contracts import JsonObject, RemoteHook
 from automations.errors import RejectedError
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ _EVERY_ACTION = "*"
 AT_MOST = 40
 
 
-def topics(triggers: Iterable[type[Trigger]]) -> frozenset[str]:
-    """Return the entities whose webhooks these triggers need; `*` alone where one looks at everything."""
-    entities = {topic.partition(".")[0] for trigger in triggers for topic in trigger.topics}
+def wanted(topics: Iterable[str]) -> frozenset[str]:
+    """Return the entities whose webhooks these topics need; `*` alone where one is of any entity."""
+    entities = {topic.partition(".")[0] for topic in topics}
     return frozenset({"*"}) if "*" in entities else frozenset(entities)
 
 

@@ -9,10 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from automations.connectors.pipedrive.lists import FIELD_LISTS
 from automations.connectors.pipedrive.records import is_custom_key
 from automations.engine.contracts import NOT_YET, DirectoryLike, NotYet, Occurrence
 
 Answer = str | NotYet | None
+
+# Fields that hold the id of something that has a name, and the list of those names.
+_LISTED_BY = {
+    "stage_id": "stages",
+    "pipeline_id": "pipelines",
+    "owner_id": "users",
+    "creator_user_id": "users",
+    "user_id": "users",
+}
 
 
 def whole_number(wanted: Any) -> int | None:
@@ -73,8 +83,11 @@ def changed_field(wanted: str | None, occurrence: Occurrence, directory: Directo
     changed = occurrence.changed
     if wanted in changed or f"custom_fields.{wanted}" in changed:
         return None
+    list_name = FIELD_LISTS.get(occurrence.entity)
     if wanted not in occurrence.record and not is_custom_key(wanted.removeprefix("custom_fields.")):
-        entries = directory.get(f"{occurrence.entity}_fields")
+        if list_name is None:
+            return f"{occurrence.entity} has no field {wanted!r}"
+        entries = directory.get(list_name)
         if entries is None:
             return NOT_YET
         keys = {str(entry["id"]) for entry in entries if same_name(entry.get("name"), wanted)}
@@ -82,8 +95,44 @@ def changed_field(wanted: str | None, occurrence: Occurrence, directory: Directo
             return None
         if not keys:
             return f"{occurrence.entity} has no field {wanted!r}"
-    names = _readable(changed, directory.get(f"{occurrence.entity}_fields"))
+    names = _readable(changed, directory.get(list_name) if list_name else None)
     return f"{wanted} did not change (changed: {', '.join(names) or 'nothing'})"
+
+
+def became(wanted: Any, name: str, occurrence: Occurrence, directory: DirectoryLike) -> Answer:
+    """Let through when the field `name` is `wanted` now: the value itself, an option's label, a name by its id."""
+    if wanted is None or wanted == "":
+        return None
+    list_name = FIELD_LISTS.get(occurrence.entity)
+    entries = (directory.get(list_name) if list_name else None) or ()
+    key = name.removeprefix("custom_fields.")
+    found = [entry for entry in entries if str(entry["id"]) == key] or [
+        entry for entry in entries if same_name(entry.get("name"), key)
+    ]
+    definition = found[0] if found else {}
+    key = str(definition.get("id", key))
+    customs = occurrence.record.get("custom_fields") or {}
+    value = customs[key] if key in customs else occurrence.record.get(key)
+    if key in _LISTED_BY:
+        return in_list(name, wanted, value, _LISTED_BY[key], directory)
+    seen = _values(value)
+    labels = [str(one.get("label")) for one in definition.get("options") or () if one.get("id") in seen]
+    if any(same_name(one, wanted) for one in [*seen, *labels]):
+        return None
+    return f"{name} is {', '.join(labels or map(str, seen)) or 'empty'}, wanted {wanted}"
+
+
+def lists_named_by(name: str) -> list[str]:
+    """Return the list that names the values of a field, if it has one."""
+    return [_LISTED_BY[name]] if name in _LISTED_BY else []
+
+
+def _values(value: Any) -> list[Any]:
+    """Return what a field holds: several of a set, the amount of money, the text of an address."""
+    if isinstance(value, Mapping):
+        value = value.get("value")
+    entries = value if isinstance(value, list) else [value]
+    return [one.get("value") if isinstance(one, Mapping) else one for one in entries if one is not None]
 
 
 def _custom_keys(changed: list[str]) -> set[str]:

@@ -1,8 +1,9 @@
 """Records that belong to a record: looked up only when a template reads them, and together for many events.
 
 A need is a dotted path of relations, such as `person` or `person.organization`. `custom` is a need too: the
-custom fields by label. Each level of the paths costs at most one call for each entity and 100 ids; users,
-stages, pipelines and field lists come from what is remembered of the account.
+custom fields by label, and so is `move`: how a deal moved between stages. Each level of the paths costs at most
+one call for each entity and 100 ids; users, stages, pipelines and field lists come from what is remembered of the
+account.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from automations.connectors.pipedrive import custom_fields
+from automations.connectors.pipedrive import custom_fields, stage_moves
 from automations.connectors.pipedrive.lists import FIELD_LISTS
 from automations.engine.contracts import JsonObject, Occurrence
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _CUSTOM = "custom"
 _PREVIOUS_STAGE = "previous_stage"
+_MOVE = "move"
+ANY = "record"
 _DEEPEST = 3
 
 # relation -> (the record's key that holds the id, what it is the id of)
@@ -66,13 +69,16 @@ def needs(entity: str, paths: Iterable[tuple[str, ...]]) -> frozenset[str]:
 
     A path begins with the record's name (`deal`, `record`); names that are no relation end it.
     """
+    if entity == ANY:
+        walked_paths = list(paths)
+        return frozenset().union(*(needs(one, walked_paths) for one in _RELATIONS))
     found: set[str] = set()
     for path in paths:
         if not path or path[0] not in (entity, "record"):
             continue
         at, walked = entity, ""
         for name in path[1 : 1 + _DEEPEST]:
-            if name == _CUSTOM and at in FIELD_LISTS:
+            if (name == _CUSTOM and at in FIELD_LISTS) or (name == _MOVE and at == "deal" and not walked):
                 found.add(f"{walked}.{name}".lstrip("."))
                 break
             relation = _RELATIONS.get(at, {}).get(str(name))
@@ -127,6 +133,8 @@ def _fill_level(places: list[_Place], client: PipedriveClient) -> list[_Place]:
     for place in places:
         if _CUSTOM in place.wanted and place.entity in FIELD_LISTS:
             place.into[_CUSTOM] = _customs(place, client)
+        if _MOVE in place.wanted and place.entity == "deal":
+            place.into[_MOVE] = _move(place, client)
     return below
 
 
@@ -174,6 +182,15 @@ class _Found:
         """Return a copy, so that two events can carry different relations inside the same person."""
         record = self._records.get((target, number)) if number is not None else None
         return None if record is None else dict(record)
+
+
+def _move(place: _Place, client: PipedriveClient) -> JsonObject:
+    """Return how the deal moved; the list of stages is read again where it does not know one of the two."""
+    before, now = place.previous.get("stage_id"), place.record.get("stage_id")
+    stages = client.lists.get("stages") or []
+    if not {before, now} <= {stage["id"] for stage in stages} and before is not None:
+        stages = client.lists.fetch("stages") or stages
+    return stage_moves.move(before, now, stages)
 
 
 def _customs(place: _Place, client: PipedriveClient) -> JsonObject:

@@ -1,6 +1,7 @@
 import pytest
 
 from automations.connectors.pipedrive.connection import PipedriveConnection
+from automations.engine.contracts import topic_fits
 from automations.engine.registry import Registry
 from automations.sandbox import PipedriveSandbox
 
@@ -37,7 +38,7 @@ def test_real_samples_pass_their_own_trigger(demo, client, key):
     assert found
     for sample in found:
         assert TRIGGERS[key]().occurred(sample) is None
-        assert sample.topic in TRIGGERS[key].topics
+        assert topic_fits(sample.topic, TRIGGERS[key].topics)
         assert sample.label
     assert PipedriveConnection().needs(found[0].entity, []) == frozenset()
 

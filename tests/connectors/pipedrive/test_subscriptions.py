@@ -220,3 +220,36 @@ def test_only_what_is_looked_after_from_here_is_rotated(house: Assembly) -> None
     house.connections.save("webhook", "door", {})
     with pytest.raises(InputError, match="looked after"):
         house.subscriptions.rotate("door")
+
+
+# -- triggers on anything
+
+
+def test_a_recipe_on_anything_has_one_webhook_for_everything(house: Assembly, pd: PipedriveSandbox) -> None:
+    apply(house, recipe("one"), recipe("two", "any"))
+    let_the_timer_come(house)
+    assert objects(pd) == ["*"]
+    house.recipes.switch("two", enabled=False)
+    let_the_timer_come(house)
+    assert objects(pd) == ["deal"]
+
+
+def test_a_narrowed_recipe_needs_the_webhook_of_its_kind_only(house: Assembly, pd: PipedriveSandbox) -> None:
+    narrowed = recipe("one", "field_changed").as_tree()
+    narrowed["trigger"]["fields"] = {"entity": "person", "field": "name"}
+    apply(house, parse_definition({"name": "one", **narrowed}))
+    let_the_timer_come(house)
+    assert objects(pd) == ["person"]
+
+
+def test_an_event_of_any_kind_starts_a_recipe_on_anything(house: Assembly, pd: PipedriveSandbox) -> None:
+    with Inbound(house):
+        apply(house, recipe("one", "any"))
+        house.subscriptions.sync("acme")
+        pd.create("person", {"name": "Ines Okafor"})
+        assert pd.wait_until_quiet()
+        runner = house.runner("test/1/a")
+        runner.work_until_idle()
+        runner.abandon()
+        (line,) = house.history.runs(limit=10)
+        assert (str(line.run.status), line.run.record_key[:7]) == ("succeeded", "person:")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from automations.connectors.pipedrive import narrowing
+from automations.connectors.pipedrive import narrowing, stage_moves
 from automations.connectors.pipedrive.entity_triggers import DealFields, FieldOfDealChanged
 from automations.connectors.pipedrive.samples import STAGES, sample
 from automations.engine.contracts import NOT_YET, DirectoryLike, JsonObject, NotYet, Occurrence, field
@@ -17,7 +17,8 @@ class DealStageChanged(FieldOfDealChanged):
     """A deal moved to another stage, in its pipeline or into another one.
 
     `deal.stage` is where it is now, `previous.stage_id` where it was, and `deal.previous_stage.name` that
-    stage's name. Other edits of a deal do not count.
+    stage's name. `deal.move.direction` is `forward`, `backward` or `pipeline`, and `deal.move.skipped` lists the
+    stages that it passed over, each with `id` and `name`. Other edits of a deal do not count.
     """
 
     key = "pipedrive.deal_stage_changed"
@@ -25,7 +26,13 @@ class DealStageChanged(FieldOfDealChanged):
     sentence = "A deal moves to another stage in Pipedrive"
     watched = "stage_id"
     sample = sample(
-        "deal", "change", previous={"stage_id": STAGES[0]["id"]}, related={"previous_stage": STAGES[0]}
+        "deal",
+        "change",
+        previous={"stage_id": STAGES[0]["id"]},
+        related={
+            "previous_stage": STAGES[0],
+            "move": {"direction": "forward", "skipped": []},
+        },
     )
 
     class Fields(DealFields):
@@ -97,9 +104,9 @@ def _direction(wanted: str, before: Any, now: Any, stages: Any) -> str | NotYet 
     left, right = _known(before, stages), _known(now, stages)
     if left is None or right is None:
         return NOT_YET
-    if left.get("pipeline_id") != right.get("pipeline_id"):
+    went = stage_moves.direction(left, right)
+    if went == stage_moves.ELSEWHERE:
         return f"it moved to another pipeline, wanted {wanted}"
-    went = "forward" if (right.get("order_nr") or 0) > (left.get("order_nr") or 0) else "backward"
     if went == wanted:
         return None
     return f"it moved {went}, from {left.get('name')} to {right.get('name')}, wanted {wanted}"
