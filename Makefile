@@ -11,7 +11,7 @@ PYTHON ?=
 PIP := .venv/bin/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet -c constraints.txt
 
-.PHONY: help demo run test bench check check-sdks clean pins chromium
+.PHONY: help demo run test bench check check-sandbox check-sdks clean pins chromium
 
 help:   ## list these targets
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1	/p' Makefile
@@ -24,6 +24,9 @@ run:  .venv/.installed  ## real use: the app on the folder instance/
 
 test:  .venv/.installed-dev chromium  ## every test, PostgreSQL and browser included
 	.venv/bin/python -m pytest $(ARGS)
+
+check-sandbox:  .venv/.installed-dev  ## let the vendor's own Node client talk to the sandbox; needs npm
+	sh tests/sandbox/node/run.sh
 
 bench:  .venv/.installed-dev  ## measure it and print the table
 	.venv/bin/python -m bench $(ARGS)
