@@ -120,3 +120,12 @@ def test_the_person_is_made_only_when_there_is_an_organization_to_belong_to(pd, 
     (made,) = pd.records("person").values()
     assert made["org_id"] == outcome.outputs["id"]
     assert "created person new@lumen.example" in outcome.summary
+
+
+def test_an_organization_is_updated_by_its_id(pd, client):
+    number = pd.create("organization", {"name": "Lumen"})["id"]
+    outcome = perform(client, match_field="id", match_value=str(number), name="Lumen & Sons")
+    assert outcome.outputs["id"] == number
+    assert only(pd)["name"] == "Lumen & Sons"
+    with pytest.raises(FieldsError, match="999999"):
+        perform(client, match_field="id", match_value="999999", name="Nobody")
