@@ -99,14 +99,20 @@ def load_settings(instance: Path | None = None) -> Settings:
     Raises SettingsError naming the setting and what is wrong with it.
     """
     folder = instance or Path(os.environ.get("AUTOMATIONS_INSTANCE", "instance"))
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    env_file = folder / "settings.env"
     try:
-        env_file = folder / "settings.env"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings = Settings(_env_file=env_file if env_file.exists() else None, instance=folder.absolute())
     except ValidationError as error:
         first = error.errors()[0]
         name = "AUTOMATIONS_" + str(first["loc"][0]).upper()
         raise SettingsError(
             f"The setting {name} is wrong: {first['msg']}. Change it and start again."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"The file {env_file} is no UTF-8 text. Write it again.") from error
+    except OSError as error:
+        raise SettingsError(
+            f"The instance folder {folder} cannot be used ({error.strerror}). Choose another with AUTOMATIONS_INSTANCE."
         ) from error
     return settings

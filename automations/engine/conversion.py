@@ -34,7 +34,7 @@ def convert(value: Any, wanted: Any) -> Any:
         if option is not type(None):
             try:
                 return _as(value, option)
-            except (ValueError, OverflowError):
+            except (ValueError, OverflowError, OSError):
                 continue
     raise ValueError(type_words(wanted))
 
@@ -49,7 +49,9 @@ def _options(wanted: Any) -> tuple[Any, ...]:
 def _is_exactly(value: Any, option: Any) -> bool:
     if option is Any:
         return True
-    if option in (str, int, float, bool):
+    if option is float:
+        return type(value) is float and math.isfinite(value)
+    if option in (str, int, bool):
         return type(value) is option
     return False
 
@@ -73,7 +75,9 @@ def _as(value: Any, option: Any) -> Any:
 
 def _as_choice(value: Any, choices: tuple[Any, ...]) -> Any:
     for choice in choices:
-        if value == choice or (isinstance(value, str) and value.strip().lower() == str(choice).lower()):
+        # For Python, true is 1; for a person it is not.
+        same = value == choice and isinstance(value, bool) == isinstance(choice, bool)
+        if same or (isinstance(value, str) and value.strip().lower() == str(choice).lower()):
             return choice
     raise ValueError
 
@@ -103,7 +107,7 @@ def _as_integer(value: Any) -> int:
 def _as_number(value: Any) -> float | int:
     if isinstance(value, bool):
         raise ValueError
-    if isinstance(value, (int, float)):
+    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     if isinstance(value, str):
         text = value.strip()

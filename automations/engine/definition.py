@@ -12,6 +12,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from automations.engine.plain_tree import path_text as path_text
+from automations.engine.plain_tree import refuse_what_is_not_json
 from automations.engine.registry import nearest
 from automations.errors import RecipeError, RecipeProblems
 
@@ -20,6 +22,7 @@ STEPS_MAX = 50
 FOR_EACH_MAX = 10_000
 _STEP_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")
 _WAIT = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*$")
+WAIT_MAX_S = 366 * 86_400
 _WAIT_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -62,6 +65,8 @@ class StepPart(_Part):
     def _wait_parses(cls, value: str | None) -> str | None:
         if value is not None and not _WAIT.match(value):
             raise ValueError(f"{value!r} is not a time: write a number and s, m, h, d or w, such as 10m")
+        if value is not None and _seconds(value) > WAIT_MAX_S:
+            raise ValueError(f"{value[:40]!r} is too long: 366d is the longest wait")
         return value
 
     @field_validator("missing")
@@ -76,8 +81,13 @@ class StepPart(_Part):
     @property
     def wait_s(self) -> float:
         """Seconds to wait before this step; 0 for none."""
-        match = _WAIT.match(self.wait) if self.wait else None
-        return float(match[1]) * _WAIT_UNIT_S[match[2]] if match else 0.0
+        return _seconds(self.wait) if self.wait else 0.0
+
+
+def _seconds(wait: str) -> float:
+    match = _WAIT.match(wait)
+    assert match is not None
+    return float(match[1]) * _WAIT_UNIT_S[match[2]]
 
 
 class SamplePart(_Part):
@@ -137,13 +147,20 @@ class Definition(_Part):
             tree["only_if"] = self.only_if
         tree["order"] = self.order
         tree["steps"] = [_step_tree(step) for step in self.steps]
-        tree["samples"] = [_without_empty(sample.model_dump()) for sample in self.samples]
+        tree["samples"] = [_sample_tree(sample) for sample in self.samples]
         tree["tests"] = [test.model_dump() for test in self.tests]
         return tree
 
 
 def _without_empty(tree: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in tree.items() if value not in ({}, "", None)}
+
+
+def _sample_tree(sample: SamplePart) -> dict[str, Any]:
+    # An empty `previous` says that something was there before; none says that all is new.
+    previous = {"previous": sample.previous} if sample.previous is not None else {}
+    related = {"related": sample.related} if sample.related else {}
+    return {"name": sample.name, "record": sample.record, **previous, **related}
 
 
 def _step_tree(step: StepPart) -> dict[str, Any]:
@@ -160,6 +177,10 @@ def parse_definition(tree: Any, *, file: str = "") -> Definition:
         raise RecipeProblems(
             [RecipeError("A recipe is a list of keys such as name, trigger, steps.", file=file)]
         )
+    try:
+        refuse_what_is_not_json(tree)
+    except RecipeError as error:
+        raise RecipeProblems([RecipeError(error.message, path=error.path, file=file)]) from error
     try:
         return Definition.model_validate(dict(tree))
     except ValidationError as error:
@@ -189,14 +210,6 @@ def _names_at(location: tuple[Any, ...]) -> list[str]:
     return list(part.model_fields)
 
 
-def path_text(location: tuple[Any, ...] | list[Any]) -> str:
-    """Write a location the way people point at it: `steps[0].fields.identity`."""
-    text = ""
-    for part in location:
-        text += f"[{part}]" if isinstance(part, int) else (f".{part}" if text else str(part))
-    return text
-
-
 class _StrictLoader(yaml.SafeLoader):
     """Refuses a key given twice, where YAML would keep the last in silence."""
 
@@ -205,6 +218,10 @@ def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: dict[Any, Any] = {}
     for key_node, value_node in node.value:
         key = loader.construct_object(key_node, deep=True)
+        if isinstance(key, list | dict | set):
+            raise RecipeError(
+                f"A key must be one text (line {key_node.start_mark.line + 1}); this one is not."
+            )
         if key in seen:
             raise RecipeError(
                 f"The key {key!r} stands twice (line {key_node.start_mark.line + 1}); remove one."
@@ -232,7 +249,15 @@ def read_definition(text: str, *, file: str = "") -> Definition:
         raise RecipeProblems([RecipeError(f"This is not YAML{where}: {what}.", file=file)]) from error
     except RecipeError as error:
         raise RecipeProblems([RecipeError(error.message, file=file)]) from error
+    except RecursionError as error:
+        raise RecipeProblems([RecipeError("The file is nested too deeply to be read.", file=file)]) from error
+    except ValueError as error:
+        what = "The file holds a number or a date that cannot be read; put it in quotes"
+        raise RecipeProblems([RecipeError(f"{what}.", file=file)]) from error
     return parse_definition(tree, file=file)
+
+
+_BREAKS = re.compile("[\r\t\x85\u2028\u2029\ufeff]")
 
 
 class _Dumper(yaml.SafeDumper):
@@ -242,6 +267,8 @@ class _Dumper(yaml.SafeDumper):
 
 def _text(dumper: _Dumper, value: str) -> yaml.ScalarNode:
     style = "|" if "\n" in value else ('"' if "{{" in value else None)
+    if _BREAKS.search(value):
+        style = '"'  # only there are they escaped; elsewhere they would be folded into a blank
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 

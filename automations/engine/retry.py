@@ -52,7 +52,9 @@ def after_failure(
     whole = isinstance(error, UnavailableError) and error.whole_connection
     if now - since > HORIZON or (attempts > len(SCHEDULE_S) and not whole):
         return Park()
-    asked_s = min(error.retry_after_s or 0.0, RETRY_AFTER_MAX_S)
+    # Compared this way round, what is negative or no number at all counts as nothing asked for.
+    asked_s = error.retry_after_s or 0.0
+    asked_s = min(asked_s, RETRY_AFTER_MAX_S) if asked_s > 0 else 0.0
     if whole:
         hold_s = asked_s or AFTER_OVERLOAD_S * (1 + JITTER * jitter)
         until = now + timedelta(seconds=hold_s)

@@ -22,6 +22,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection as SqlConnection
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
 from automations.errors import SettingsError, StorageUnavailableError
@@ -94,7 +95,7 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except OperationalError as error:
+        except (OperationalError, PoolTimeout) as error:
             raise StorageUnavailableError(
                 "The database cannot be used just now (locked, full or away). Try again in some seconds; "
                 "`automations doctor` says more."
@@ -120,7 +121,7 @@ class Database:
 
     def _refuse_newer(self) -> None:
         known = {script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()}
-        with self.engine.connect() as connection:
+        with self.connect_for_read() as connection:
             current = MigrationContext.configure(connection).get_current_revision()
         if current is not None and current not in known:
             raise SettingsError(
