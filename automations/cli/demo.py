@@ -161,10 +161,12 @@ def _wait_for(url: str, timeout_s: float) -> None:
 
 
 def _when_ready(settings: Settings, host: str, port: int, password: str) -> None:
-    """Register the webhooks once the app answers, then say how to go on."""
+    """Try the accounts and register the webhooks once the app answers, then say how to go on."""
     _wait_for(f"http://{host}:{port}/healthz", 60.0)
     assembly = Assembly.make(settings, migrate=False)
     try:
+        for name in (PIPEDRIVE, CLEVERTAP):
+            assembly.connections.test(name)
         problems = [report.problem for report in assembly.subscriptions.sync() if report.problem]
     finally:
         assembly.close()

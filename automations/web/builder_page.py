@@ -91,7 +91,10 @@ class BuilderPage:
         row = next((row for row in self.connections if row.name == connection), None)
         if not view.directory or row is None or row.id is None:
             return []
-        found = self.given.connections.offered(row.id, view.directory)
+        # An account that never answered is not asked while somebody waits for a page.
+        has_answered = bool(row.test_report and row.test_report.get("ok"))
+        known = self.given.connections.directory(row.id).get(view.directory) or []
+        found = self.given.connections.offered(row.id, view.directory) if has_answered else known
         return [str(entry["name"]) for entry in found if entry.get("name")]
 
     # -- the sample
