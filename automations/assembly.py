@@ -19,6 +19,7 @@ from automations.clock import Clock, SystemClock
 from automations.connectors.http import Door, NetworkPolicy, SessionPool
 from automations.connectors.http import DoorMode as HttpDoorMode
 from automations.connectors.oauth import OAuthCalls
+from automations.engine.account_changes import AccountChanges
 from automations.engine.chores import Chore, Chores
 from automations.engine.connections import Connections
 from automations.engine.contracts import DirectoryLike, DoorLike, DoorMode
@@ -145,6 +146,10 @@ class Assembly:
         )
 
     @cached_property
+    def account_changes(self) -> AccountChanges:
+        return AccountChanges(self.database, self.registry, self.connections)
+
+    @cached_property
     def people(self) -> People:
         return People(self.database, self.clock)
 
@@ -172,6 +177,7 @@ class Assembly:
             self.clock,
             [
                 Chore("webhooks", timedelta(minutes=15), self.subscriptions.mend),
+                Chore("account-changes", timedelta(hours=1), self.account_changes.look),
                 Chore("retention", timedelta(hours=1), self.retention.run),
             ],
         )

@@ -74,6 +74,8 @@ def _wanted() -> list[Wanted]:
         if refused_lately(row):
             times = plural(row.refused_hooks, "call")
             found.append(Wanted(f"{row.name} refused {times} with wrong credentials.", path, "Look at it"))
+    for recipe_id, words in services().account_changes.warnings().items():
+        found.append(Wanted(" ".join(words), f"/recipes/{recipe_id}", "Change the recipe"))
     for problem in services().registry.problems:
         found.append(Wanted(problem.message, "/connections", "See the connectors"))
     return found

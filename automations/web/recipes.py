@@ -26,20 +26,25 @@ for part in (builder, gallery, publishing, samples_panel, testing_panel):
 
 @dataclass(frozen=True)
 class RecipeLine:
-    """One recipe in the list. counts: status -> runs of today. paused: connections that wait for their owner."""
+    """One recipe in the list. counts: status -> runs of today.
+
+    paused: connections that wait for their owner, as (id, name, why). warnings: what it names and its accounts
+    have no more.
+    """
 
     view: RecipeView
     sentence: str
     counts: dict[str, int]
     last_run_at: datetime | None
-    paused: list[tuple[str, str]]
+    paused: list[tuple[int, str, str]]
+    warnings: list[str]
 
     @property
     def mark(self) -> str:
         """`on`, `parked` (wants a person), `off` or `draft`."""
         if self.view.published is None:
             return "draft"
-        if self.counts.get("parked") or (self.paused and self.view.recipe.enabled):
+        if self.counts.get("parked") or ((self.paused or self.warnings) and self.view.recipe.enabled):
             return "parked"
         return "on" if self.view.recipe.enabled else "off"
 
@@ -55,8 +60,11 @@ def _lines() -> list[RecipeLine]:
     midnight = given.clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
     counts, last = given.history.counts(midnight), given.history.last_run_at()
     paused = {
-        row.name: row.state_reason for row in given.connections.all() if row.state == ConnectionState.PAUSED
+        row.name: (row.id or 0, row.name, row.state_reason)
+        for row in given.connections.all()
+        if row.state == ConnectionState.PAUSED
     }
+    warnings = given.account_changes.warnings()
     lines = []
     for view in given.recipes.all():
         tree = (view.published or view.latest).definition
@@ -69,7 +77,8 @@ def _lines() -> list[RecipeLine]:
                 sentence(tree, given.registry),
                 counts.get(number, {}),
                 last.get(number),
-                [(name, paused[name]) for name in sorted(names & set(paused))],
+                [paused[name] for name in sorted(names & set(paused))],
+                warnings.get(number, []) if view.recipe.enabled else [],
             )
         )
     return lines

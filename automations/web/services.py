@@ -7,6 +7,7 @@ from typing import Protocol, cast
 from flask import current_app
 
 from automations.clock import Clock
+from automations.engine.account_changes import AccountChanges
 from automations.engine.connections import Connections
 from automations.engine.history import History
 from automations.engine.intake import Intake
@@ -52,6 +53,8 @@ class Services(Protocol):
     def previews(self) -> Previews: ...
     @property
     def subscriptions(self) -> Subscriptions: ...
+    @property
+    def account_changes(self) -> AccountChanges: ...
     @property
     def people(self) -> People: ...
     @property

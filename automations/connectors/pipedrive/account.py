@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from automations.connectors.pipedrive import values
+from automations.connectors.pipedrive.field_history import called_before
 from automations.connectors.pipedrive.narrowing import same_name, whole_number
 from automations.engine.contracts import JsonObject
 from automations.errors import FieldsError
@@ -115,6 +116,8 @@ def field_called(client: PipedriveClient, entity: str, name: str) -> JsonObject 
         known = [entry for entry in entries if entry["is_custom"]]
         found = [entry for entry in known if entry["id"] == name]
         found = found or [entry for entry in known if same_name(entry["name"], name)]
+        # Asked again, it is not new; it may have been called so before.
+        found = found or (called_before(name, known) if again else [])
         if len(found) == 1:
             return found[0]
         if found:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from automations.connectors.pipedrive import hooks, permission, receiver, related
+from automations.connectors.pipedrive import field_history, hooks, permission, receiver, related
 from automations.connectors.pipedrive.client import PipedriveClient
 from automations.connectors.pipedrive.costs import POOLS
+from automations.connectors.pipedrive.lists import FIELD_LISTS
 from automations.connectors.pipedrive.settings import PipedriveSettings
 from automations.engine.contracts import (
     Arrival,
@@ -41,6 +42,7 @@ class PipedriveConnection(ConnectionKind):
     manages_hooks = True
     hooks_at_most = hooks.AT_MOST
     budgets = POOLS
+    watched_lists = tuple(dict.fromkeys(FIELD_LISTS.values()))
 
     def client(
         self, settings: PipedriveSettings, door: DoorLike, directory: DirectoryLike
@@ -88,6 +90,16 @@ class PipedriveConnection(ConnectionKind):
 
     def fetch_list(self, name: str, client: PipedriveClient) -> Any | None:
         return client.lists.fetch(name)
+
+    def complaints(self, parts: Sequence[Any], directory: DirectoryLike) -> Sequence[str]:
+        found = [
+            words
+            for list_name in self.watched_lists
+            for words in field_history.complaints(
+                list_name, list_name.removesuffix("_fields"), parts, directory
+            )
+        ]
+        return list(dict.fromkeys(found))
 
     def needs(self, entity: str, paths: Iterable[tuple[str, ...]]) -> frozenset[str]:
         return related.needs(entity, paths)

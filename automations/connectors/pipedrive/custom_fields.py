@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from automations.engine.contracts import JsonObject
 
 
-def by_label(record: Mapping[str, Any], fields: Iterable[JsonObject]) -> JsonObject:
+def by_label(record: Mapping[str, Any], fields: Sequence[JsonObject]) -> JsonObject:
     """Return every custom field of an entity by its label, null where the record has none.
 
     Of two fields with one label the first that has a value counts; the raw ones stay under `custom_fields`.
@@ -23,6 +23,10 @@ def by_label(record: Mapping[str, Any], fields: Iterable[JsonObject]) -> JsonObj
         value = readable(values.get(str(definition.get("id"))), definition)
         if found.get(label) is None:
             found[label] = value
+    # A template that reads an earlier label means the same field still, unless another has taken the label.
+    for definition in fields:
+        for label in definition.get("former", ()) if definition.get("is_custom") else ():
+            found.setdefault(str(label), found.get(str(definition.get("name"))))
     return found
 
 

@@ -1,7 +1,7 @@
 """The lists of an account that forms, conditions and conversions need, remembered in the directory.
 
 Every entry has `id` and `name`. Field lists (`deal_fields`, …) have also `type`, `is_custom` and `options`
-(`[{id, label}]`, empty for other types); a field's id is its key.
+(`[{id, label}]`, empty for other types), and what they were before (see `field_history`); a field's id is its key.
 
 Source: Pipedrive API v2 `…Fields`, `pipelines`, `stages`; API v1 `users`, `activityTypes`, `leadLabels`, read
 2026-11-22.
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from automations.connectors.pipedrive import field_history
 from automations.engine.contracts import DirectoryLike, JsonObject
 
 if TYPE_CHECKING:
@@ -109,6 +110,8 @@ class Lists:
             cursor = answer.additional.get("next_cursor")
             if cursor is None:
                 break
+        if name in FIELD_LISTS.values():
+            entries = field_history.remembered(name, entries, self._directory)
         self._directory.put(name, entries)
         return entries
 
