@@ -37,16 +37,17 @@ class People:
         Raises InputError when the address or the password cannot be used.
         """
         address = email.strip().lower()
-        if address.count("@") != 1 or not address.isprintable() or len(address) > 254 or " " in address:
+        if not _is_address(address):
             raise InputError(f"{email!r} is no e-mail address. Write one such as ana@example.com.")
-        if len(password) < PASSWORD_MIN or len(password.encode()) > PASSWORD_MAX_BYTES:
+        if not _is_password(password):
             raise InputError(f"A password has {PASSWORD_MIN} to {PASSWORD_MAX_BYTES} characters.")
+        password_hash = _hasher.hash(password)
         with self._database.write() as session:
-            user = session.exec(select(User).where(col(User.email) == address)).first()
+            user = session.exec(select(User).where(col(User.email) == address).with_for_update()).first()
             user = user or User(
                 email=address, password_hash="", session_token="", created_at=self._clock.now()
             )
-            user.password_hash = _hasher.hash(password)
+            user.password_hash = password_hash
             user.session_token = secrets.token_urlsafe(32)
             user.role = role
             user.failed_sign_ins, user.locked_until = 0, None
@@ -58,17 +59,32 @@ class People:
 
         Raises InputError after ten wrong tries in a row, for fifteen minutes.
         """
-        now = self._clock.now()
+        address = email.strip().lower()
+        user = self._find(address) if _is_address(address) else None
+        self._refuse_locked(user)
+        # Outside of any transaction: it takes a tenth of a second, and a writer would hold up the events.
+        right = _verify(user.password_hash if user else _NOBODY, password)
+        return self._noted(user, right=right) if user is not None else None
+
+    def _find(self, address: str) -> User | None:
+        with self._database.read() as session:
+            return session.exec(select(User).where(col(User.email) == address)).first()
+
+    def _refuse_locked(self, user: User | None) -> None:
+        if user is not None and user.locked_until is not None and user.locked_until > self._clock.now():
+            raise InputError("Too many wrong passwords. Wait fifteen minutes and try again.", status=429)
+
+    def _noted(self, seen: User, *, right: bool) -> User | None:
+        """Count the try; a right one counts only while nobody locked the person or changed the password."""
         with self._database.write() as session:
-            user = session.exec(select(User).where(col(User.email) == email.strip().lower())).first()
-            if user is not None and user.locked_until is not None and user.locked_until > now:
-                raise InputError("Too many wrong passwords. Wait fifteen minutes and try again.", status=429)
-            right = _verify(user.password_hash if user else _NOBODY, password) and user is not None
-            if user is not None:
-                user.failed_sign_ins = 0 if right else user.failed_sign_ins + 1
-                if user.failed_sign_ins >= FAILURES_MAX:
-                    user.failed_sign_ins, user.locked_until = 0, now + LOCKED_FOR
-                session.add(user)
+            user = session.exec(select(User).where(col(User.id) == seen.id).with_for_update()).first()
+            self._refuse_locked(user)
+            if user is None or user.password_hash != seen.password_hash:
+                return None
+            user.failed_sign_ins = 0 if right else user.failed_sign_ins + 1
+            if user.failed_sign_ins >= FAILURES_MAX:
+                user.failed_sign_ins, user.locked_until = 0, self._clock.now() + LOCKED_FOR
+            session.add(user)
             return user if right else None
 
     def by_session(self, token: str) -> User | None:
@@ -93,8 +109,25 @@ class People:
             return session.exec(select(func.count()).select_from(User)).one()
 
 
+def _is_address(text: str) -> bool:
+    return (
+        text.count("@") == 1
+        and 3 <= len(text) <= 254
+        and text.isprintable()
+        and " " not in text
+        and "" not in text.split("@")
+    )
+
+
+def _is_password(text: str) -> bool:
+    try:
+        return len(text) >= PASSWORD_MIN and len(text.encode()) <= PASSWORD_MAX_BYTES
+    except UnicodeEncodeError:
+        return False
+
+
 def _verify(password_hash: str, password: str) -> bool:
     try:
         return _hasher.verify(password_hash, password[:PASSWORD_MAX_BYTES])
-    except VerificationError:
+    except (VerificationError, UnicodeEncodeError):
         return False

@@ -22,6 +22,7 @@ from huey.storage import SqliteStorage
 
 WAKE_TASK = "work"
 BELL_WAIT_S = 5.0
+ADDRESS_MAX = 100
 _log = structlog.get_logger("queue")
 
 
@@ -33,18 +34,21 @@ class Doorbell:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self._socket.setblocking(False)
         self._path: Path | None = None
+        self._folder_handle: int | None = None
 
     def listen(self, name: str) -> None:
         """Hear rings from now on, as `name`; one process a name."""
         path = self._folder / f"bell-{name}.sock"
         path.unlink(missing_ok=True)
-        self._socket.bind(_short(path))
+        self._socket.bind(self._address(path))
         self._path = path
 
     def wait(self, timeout_s: float) -> None:
         """Return when it rings, or after the time."""
-        ready, _, _ = select.select([self._socket], [], [], timeout_s)
-        if ready:
+        # `poll` and not `select`, which knows no file beyond the 1,024th.
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        if poll.poll(timeout_s * 1000):
             with contextlib.suppress(BlockingIOError):
                 while self._socket.recv(64):
                     pass
@@ -52,22 +56,28 @@ class Doorbell:
     def ring(self) -> None:
         for path in self._folder.glob("bell-*.sock"):
             try:
-                self._socket.sendto(b"!", _short(path))
+                self._socket.sendto(b"!", self._address(path))
             except (BlockingIOError, FileNotFoundError):
                 continue
             except ConnectionRefusedError:
                 path.unlink(missing_ok=True)
 
+    def _address(self, path: Path) -> str:
+        """Return the path as a socket address takes it: 108 bytes; a longer one goes by the open folder."""
+        text = str(path)
+        if len(text.encode()) < ADDRESS_MAX:
+            return text
+        if self._folder_handle is None:
+            self._folder_handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        return f"/proc/self/fd/{self._folder_handle}/{path.name}"
+
     def close(self) -> None:
         self._socket.close()
+        if self._folder_handle is not None:
+            os.close(self._folder_handle)
+            self._folder_handle = None
         if self._path is not None:
             self._path.unlink(missing_ok=True)
-
-
-def _short(path: Path) -> str:
-    """Return a path that fits a socket address (108 bytes): relative where the absolute one is too long."""
-    text = str(path)
-    return text if len(text.encode()) < 100 else os.path.relpath(path)
 
 
 class _BellStorage(SqliteStorage):  # type: ignore[misc]

@@ -9,17 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from sqlalchemy import ColumnElement, delete, or_, true
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from automations.clock import Clock
 from automations.engine.connections import Connections
-from automations.engine.contracts import InboundRequest, JsonObject, Occurrence, Trigger, topic_fits
+from automations.engine.contracts import JsonObject, Occurrence, Trigger
 from automations.engine.conversion import convert
+from automations.engine.pasted_samples import parse_sample
+from automations.engine.pasted_samples import sample_text as sample_text
 from automations.engine.registry import Registry, nearest
-from automations.engine.strict_json import loads
-from automations.errors import AutomationError, InputError, NotFoundError, RecipeError
+from automations.errors import AutomationError, NotFoundError, RecipeError
 from automations.model.connection import Connection
 from automations.model.database import Database
 from automations.model.history import Event
@@ -31,7 +31,7 @@ CAPTURED_SHOWN = 10
 LOOKED_THROUGH = 200
 KEPT_PER_TRIGGER = 50
 LOOKED_UP_KEPT = 200
-PASTE_MAX_BYTES = 262_144
+ID_MAX = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Samples:
         kind, _, number = ref.partition(":")
         if kind == BUILT_IN or not ref:
             return trigger.sample
-        if not number.isdigit():
+        if not (number.isascii() and number.isdigit()) or int(number) > ID_MAX:
             raise NotFoundError(f"There is no sample {ref!r}. Choose another.")
         with self._database.read() as session:
             if kind == "sample":
@@ -108,7 +108,7 @@ class Samples:
     def event(self, event_id: int) -> Occurrence:
         """Return a stored event as a sample. Raises NotFoundError."""
         with self._database.read() as session:
-            event = session.get(Event, event_id)
+            event = session.get(Event, event_id) if event_id <= ID_MAX else None
         if event is None:
             raise NotFoundError(f"There is no event {event_id}; it may have been pruned.")
         return self._read(event)
@@ -147,57 +147,34 @@ class Samples:
     def parse(self, trigger_key: str, text: str) -> Occurrence:
         """Read a record, a whole webhook as the product sends it, or an occurrence. Raises InputError."""
         trigger = self._trigger(trigger_key)
-        body = text.encode()
-        value = loads(body, max_bytes=PASTE_MAX_BYTES)
-        if not isinstance(value, dict):
-            raise InputError("A sample is one JSON object: a record, or a webhook as it arrives.")
-        if isinstance(value.get("record"), dict):
-            base = {"topic": trigger.sample.topic, "entity": trigger.sample.entity, **trigger_facts(trigger)}
-            return Occurrence.from_json({**base, **value})
-        arrived = self._as_arrival(trigger, body)
-        if arrived is not None:
-            return arrived
-        label = str(value.get("title") or value.get("name") or value.get("id") or "pasted")
-        return Occurrence(
-            topic=trigger.sample.topic,
-            entity=trigger.sample.entity,
-            record=value,
-            previous=trigger.sample.previous,
-            record_key=f"{trigger.sample.entity}:{value.get('id', '')}",
-            label=label,
-        )
-
-    def _as_arrival(self, trigger: Trigger, body: bytes) -> Occurrence | None:
-        kind = self._registry.kinds[trigger.connection.kind]
-        try:
-            arrivals = kind.receive(InboundRequest(body, "application/json", {}))
-            for arrival in arrivals:
-                if topic_fits(arrival.topic, trigger.topics):
-                    return kind.read(arrival.topic, arrival.payload)
-        except (InputError, NotImplementedError, KeyError, TypeError, ValueError):
-            return None
-        return None
+        return parse_sample(trigger, self._registry.kinds[trigger.connection.kind], text)
 
     def _captured(self, trigger: Trigger, connection_id: int) -> list[SampleChoice]:
         with self._database.read() as session:
-            events = session.exec(
+            found: list[SampleChoice] = []
+            newest = (
                 select(Event)
                 .where(col(Event.connection_id) == connection_id, _about(trigger.topics))
                 .order_by(col(Event.id).desc())
                 .limit(LOOKED_THROUGH)
-            ).all()
-        found: list[SampleChoice] = []
-        for event in events:
-            occurrence = self._read(event)
-            if trigger.occurred(occurrence) is None:
-                found.append(
-                    SampleChoice(
-                        f"event:{event.id}", occurrence.label, SampleOrigin.CAPTURED, event.received_at
-                    )
-                )
-            if len(found) >= CAPTURED_SHOWN:
-                break
+            )
+            # A few at a time: an event may weigh a megabyte.
+            for event in session.exec(newest.execution_options(yield_per=10)):
+                choice = self._choice(event, trigger)
+                if choice is not None:
+                    found.append(choice)
+                if len(found) >= CAPTURED_SHOWN:
+                    break
         return found
+
+    def _choice(self, event: Event, trigger: Trigger) -> SampleChoice | None:
+        try:
+            occurrence = self._read(event)
+        except NotFoundError:
+            return None
+        if trigger.occurred(occurrence) is not None:
+            return None
+        return SampleChoice(f"event:{event.id}", occurrence.label, SampleOrigin.CAPTURED, event.received_at)
 
     def _kept(self, trigger_key: str, connection_id: int) -> list[SampleChoice]:
         with self._database.read() as session:
@@ -235,12 +212,18 @@ class Samples:
             )
             session.add(row)
             session.flush()
+            _drop_the_oldest(session, connection_id, trigger_key)
             return SampleChoice(f"sample:{row.id}", name, origin, row.created_at)
 
     def _read(self, event: Event) -> Occurrence:
         with self._database.read() as session:
             connection = session.get_one(Connection, event.connection_id)
-        return self._registry.kinds[connection.kind].read(event.topic, event.payload)
+        try:
+            return self._registry.kinds[connection.kind].read(event.topic, event.payload)
+        except Exception as error:
+            raise NotFoundError(
+                f"Event {event.id} cannot be read ({type(error).__name__}). Choose another sample."
+            ) from error
 
     def _trigger(self, key: str) -> Trigger:
         found = self._registry.triggers.get(key)
@@ -252,9 +235,10 @@ class Samples:
         return found()
 
 
-def trigger_facts(trigger: Trigger) -> JsonObject:
-    """Return what a bare record lacks to look like this trigger's occurrence."""
-    return {"previous": trigger.sample.previous, "facts": trigger.sample.facts}
+def _drop_the_oldest(session: Session, connection_id: int, trigger_key: str) -> None:
+    same = (col(Sample.connection_id) == connection_id, col(Sample.trigger_key) == trigger_key)
+    kept = select(Sample.id).where(*same).order_by(col(Sample.id).desc()).limit(KEPT_PER_TRIGGER)
+    session.execute(delete(Sample).where(*same, col(Sample.id).not_in(kept)))
 
 
 def _typed(trigger: Trigger, fields: Mapping[str, Any]) -> Any:
@@ -294,8 +278,3 @@ def _all_related(trigger: Trigger) -> list[tuple[str, ...]]:
 
 def _with_related(occurrence: Occurrence, related: Mapping[str, Any]) -> Occurrence:
     return Occurrence.from_json({**occurrence.as_json(), "related": {**occurrence.related, **related}})
-
-
-def sample_text(occurrence: Occurrence) -> str:
-    """Return a sample as text that `parse` reads back."""
-    return orjson.dumps(occurrence.as_json(), option=orjson.OPT_INDENT_2).decode()
