@@ -14,6 +14,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection as SqlConnection
 
 from automations.clock import Clock
@@ -22,6 +23,8 @@ from automations.errors import StorageUnavailableError
 from automations.model.columns import micros, storable_key
 from automations.model.database import Database
 from automations.model.states import EventOrigin
+
+_log = structlog.get_logger("intake")
 
 GROUP_MAX = 200
 ACCEPT_TIMEOUT_S = 9.0
@@ -161,7 +164,10 @@ class Intake:
         now_s = self._clock.monotonic_s()
         if self._is_to_tell and (self._inbox.empty() or now_s - self._told_s >= TELL_EVERY_S):
             self._is_to_tell, self._told_s = False, now_s
-            self._on_accepted()
+            try:
+                self._on_accepted()
+            except Exception as error:  # noqa: BLE001 - what is stored is stored; workers look by themselves, too
+                _log.warning("intake.not_told", error=type(error).__name__)
 
     def _commit(self, group: list[_Waiting]) -> None:
         try:

@@ -108,7 +108,10 @@ class FieldMapping:
     def _missing(self, leaf: Leaf) -> LeafValue:
         policy = self.policy(leaf)
         if isinstance(policy, dict):
-            return LeafValue(leaf.name, "default", policy["default"])
+            try:
+                return LeafValue(leaf.name, "default", self._converted(leaf, policy["default"]))
+            except FieldsError as error:
+                return LeafValue(leaf.name, "error", value=policy["default"], error=error)
         if policy == "null":
             return LeafValue(leaf.name, "null", None)
         if policy == "skip":

@@ -8,19 +8,22 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+import structlog
+
 from automations.clock import Clock
 from automations.engine.compiled import CompiledRecipe, CompiledStep
 from automations.engine.conditions import judge
 from automations.engine.connections import Connections
 from automations.engine.context import Envelope
 from automations.engine.contracts import DoorMode, JsonObject, Occurrence, Outcome, error_as_json
-from automations.engine.decide import Ruling, decide
+from automations.engine.decide import Ruling, Verdict, decide
 from automations.engine.doorstep import Doorstep
 from automations.engine.stepping import Close, LookUp, Send, WaitUntil, Walk
 from automations.errors import AutomationError, RecipeError
 from automations.model.states import DeliveryStatus, RunStatus
 
 MOVES_MAX = 1_000
+_log = structlog.get_logger("testrun")
 
 
 class TestRuns:
@@ -98,6 +101,8 @@ class _OneTest:
                 if move.status == RunStatus.PARKED:
                     self.answer["outcome"] = "error"
                 break
+        else:
+            self.answer["why"].append(f"a test stops after {MOVES_MAX:,} deliveries; a real run goes on")
         return self.answer
 
     def _looks_up(self) -> bool:
@@ -133,7 +138,11 @@ class _OneTest:
                 ]
             except AutomationError as error:
                 self.answer["why"].append(error.message)
-        verdict = decide(recipe, walk.occurrence, walk.context, directory, looked_up=True)
+        try:
+            verdict = decide(recipe, walk.occurrence, walk.context, directory, looked_up=True)
+        except Exception as error:  # noqa: BLE001 - a connector's bug is this test's result
+            _log.exception("testrun.failed", recipe=recipe.name)
+            verdict = Verdict(Ruling.BROKEN, f"the trigger failed unexpectedly with {type(error).__name__}")
         if verdict.ruling is Ruling.PASSED:
             return True
         if (
