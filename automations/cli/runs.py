@@ -45,7 +45,7 @@ def list_(recipe: str | None, status: str | None, record: str | None, limit: int
     """
     if record is not None and not _RECORD.match(record):
         raise click.BadParameter(f"{record!r} is no record. Write it as deal:5120.", param_hint="--record")
-    from automations.engine.history import run_as_json
+    from automations.engine.history_json import run_as_json
 
     with opened() as assembly:
         lines = assembly.history.runs(recipe=recipe, status=status, record=record, limit=limit)
@@ -100,7 +100,7 @@ def show(run_id: int, as_json: bool) -> None:
     Example:
       automations run show 5120
     """
-    from automations.engine.history import detail_as_json
+    from automations.engine.history_json import detail_as_json
 
     with opened() as assembly:
         document = detail_as_json(assembly.history.run(run_id))

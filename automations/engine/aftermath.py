@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import structlog
 
 from automations.clock import Clock
+from automations.engine.changes import AttemptMade, Changes, Closing, Opening
 from automations.engine.connections import Connections
 from automations.engine.contracts import Outcome
 from automations.engine.decide import Ruling, Verdict, decide
 from automations.engine.hands import Delivered, Hand, LookedUp
-from automations.engine.ledger import AttemptMade, Changes, Closing, Opening
 from automations.engine.retry import Park, Pause, Retry, after_failure
 from automations.engine.stepping import Close, End, Walk, idempotency_key
 from automations.errors import AutomationError, OutcomeUnknownError, StorageUnavailableError

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import structlog
 from sqlmodel import Session, col, select
 
-from automations.engine.compiled import CompiledRecipe, ConnectionFacts, FindConnection, compile_recipe
+from automations.engine.compiled import CompiledRecipe, ConnectionFacts, FindConnection
+from automations.engine.compiling import compile_recipe
 from automations.engine.definition import parse_definition
 from automations.engine.registry import Registry
 from automations.errors import RecipeError

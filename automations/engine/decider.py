@@ -12,12 +12,13 @@ import structlog
 from sqlmodel import col, select
 
 from automations.engine.catalog import BrokenRecipe, Catalog
+from automations.engine.changes import DecidedEvent, NewRun
 from automations.engine.compiled import CompiledRecipe
 from automations.engine.connections import Connections
 from automations.engine.context import Envelope, build_context, iso
 from automations.engine.contracts import ConnectionKind, Occurrence
 from automations.engine.decide import Ruling, Verdict, decide
-from automations.engine.ledger import DecidedEvent, Ledger, NewRun
+from automations.engine.ledger import Ledger
 from automations.engine.registry import Registry
 from automations.errors import AutomationError, StorageUnavailableError
 from automations.model.columns import moment

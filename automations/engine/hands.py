@@ -11,11 +11,11 @@ import structlog
 from sqlmodel import col, select
 
 from automations.engine.catalog import BrokenRecipe, Catalog
+from automations.engine.changes import Claim
 from automations.engine.compiled import CompiledRecipe
 from automations.engine.contracts import Occurrence
 from automations.engine.decider import EVENT_COLUMNS, Kinds, StoredEvent, envelope_of
 from automations.engine.doorstep import Result
-from automations.engine.ledger import Claim
 from automations.engine.retry import CLAIMS_MAX
 from automations.engine.stepping import PastDelivery, Send, Walk
 from automations.errors import AutomationError

@@ -11,7 +11,6 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from automations.clock import Clock
-from automations.engine.contracts import JsonObject
 from automations.engine.registry import Registry
 from automations.errors import InputError, NotFoundError
 from automations.model.columns import storable, storable_key
@@ -283,59 +282,3 @@ def _matches(search: str) -> Any:
 
 def _connection_names(session: Session) -> dict[int, str]:
     return {row[0] or 0: row[1] for row in session.exec(select(Connection.id, Connection.name))}
-
-
-def run_as_json(line: RunLine, deliveries: Sequence[DeliveryDetail] = ()) -> JsonObject:
-    """Return the contract's form of a run."""
-    run = line.run
-    return {
-        "id": run.id,
-        "recipe": line.recipe,
-        "version": line.version,
-        "event_id": run.event_id,
-        "record": run.record_key,
-        "status": str(run.status),
-        "reason": run.reason,
-        "started_at": _iso(run.started_at),
-        "finished_at": _iso(run.finished_at),
-        "steps": [
-            {
-                "name": d.delivery.step_name,
-                "action": d.delivery.action,
-                "status": str(d.delivery.status),
-                "reason": d.delivery.reason,
-                "attempts": d.delivery.attempts,
-            }
-            for d in deliveries
-        ],
-    }
-
-
-def detail_as_json(detail: RunDetail) -> JsonObject:
-    """Return a run with every delivery, attempt, request and reply; secrets were masked when stored."""
-    line = RunLine(detail.run, detail.recipe.name, detail.version.number, detail.connection)
-    answer = run_as_json(line, detail.deliveries)
-    for step, d in zip(answer["steps"], detail.deliveries, strict=True):
-        step |= {
-            "fields": d.delivery.fields,
-            "outputs": d.delivery.outputs,
-            "idempotency_key": d.delivery.idempotency_key,
-            "next_attempt_at": _iso(d.delivery.next_attempt_at),
-            "tries": [
-                {
-                    "number": a.number,
-                    "started_at": _iso(a.started_at),
-                    "duration_ms": a.duration_ms,
-                    "outcome": a.outcome,
-                    "message": a.message,
-                    "batch_size": a.batch_size,
-                    "exchanges": a.exchanges,
-                }
-                for a in d.attempts
-            ],
-        }
-    return answer
-
-
-def _iso(at: datetime | None) -> str | None:
-    return at.isoformat().replace("+00:00", "Z") if at else None

@@ -11,7 +11,8 @@ from sqlmodel import Session, col, select
 from automations.clock import Clock
 from automations.engine import signals
 from automations.engine.catalog import connection_finder, new_generation
-from automations.engine.compiled import CompiledRecipe, KnowAccount, compile_recipe
+from automations.engine.compiled import CompiledRecipe, KnowAccount
+from automations.engine.compiling import compile_recipe
 from automations.engine.definition import Definition, parse_definition, write_definition
 from automations.engine.registry import Registry, nearest
 from automations.engine.versions import RecipeView as RecipeView

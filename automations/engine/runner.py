@@ -19,13 +19,14 @@ from automations.clock import Clock, ClockWatch
 from automations.engine.aftermath import Aftermath
 from automations.engine.availability import Availability
 from automations.engine.catalog import Catalog
+from automations.engine.changes import Changes, RunUpdate
 from automations.engine.connections import Connections
 from automations.engine.decider import Decider, Kinds
 from automations.engine.departures import Departures, Inbox
 from automations.engine.doorstep import Doorstep
 from automations.engine.hands import CallOver, Delivered, Hand, Loader, LookedUp
 from automations.engine.in_hand import InHand
-from automations.engine.ledger import Changes, Ledger, RunUpdate
+from automations.engine.ledger import Ledger
 from automations.engine.registry import Registry
 from automations.engine.stepping import End, LookUp, Move, Send, WaitUntil, Walk
 from automations.engine.taking import Taking

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from automations.clock import Clock
 from automations.engine.availability import Availability
+from automations.engine.changes import Changes, Claim, RunUpdate
 from automations.engine.departures import Departures
 from automations.engine.hands import Hand, Loader, Unusable
 from automations.engine.in_hand import InHand
-from automations.engine.ledger import Changes, Claim, Ledger, RunUpdate
+from automations.engine.ledger import Ledger
 from automations.model.states import RunStatus
 
 CLAIMS_AT_ONCE = 2_000

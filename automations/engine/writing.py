@@ -14,9 +14,10 @@ import structlog
 
 from automations.engine import signals
 from automations.engine.availability import Availability
+from automations.engine.changes import Changes, Opening, RunUpdate
 from automations.engine.departures import Departures, Group
 from automations.engine.hands import Hand
-from automations.engine.ledger import Changes, Ledger, Opening, RunUpdate
+from automations.engine.ledger import Ledger
 from automations.engine.stepping import Send, idempotency_key
 from automations.errors import StorageUnavailableError
 from automations.model.states import DeliveryStatus, RunStatus

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from sqlalchemy import text
 
+from automations.engine.changes import Changes, Claim, DecidedEvent, NewRun, RunUpdate
 from automations.engine.lanes import MANY, Lanes
-from automations.engine.ledger import Changes, Claim, DecidedEvent, Ledger, NewRun, RunUpdate
+from automations.engine.ledger import Ledger
 from automations.engine.manual import ManualWork
 from automations.errors import InputError
 from automations.model.database import Database

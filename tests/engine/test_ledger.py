@@ -7,7 +7,7 @@ import threading
 import pytest
 from sqlalchemy import text
 
-from automations.engine.ledger import DecidedEvent, NewRun
+from automations.engine.changes import DecidedEvent, NewRun
 from automations.errors import UnavailableError
 from automations.model.states import RunStatus
 from tests.engine.conftest import ToyHouse

@@ -3,7 +3,8 @@
 import pytest
 
 from automations.connectors.pipedrive.settings import PipedriveSettings
-from automations.engine.compiled import ConnectionFacts, compile_recipe
+from automations.engine.compiled import ConnectionFacts
+from automations.engine.compiling import compile_recipe
 from automations.engine.definition import parse_definition
 from automations.engine.registry import Registry
 from automations.errors import RecipeProblems

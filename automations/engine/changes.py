@@ -1,0 +1,135 @@
+"""What is written of runs and deliveries, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from automations.model.states import DeliveryStatus, RunStatus
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """A verdict as a row: queued to run, filtered with its reason, or parked because the recipe is broken."""
+
+    recipe_id: int
+    version_id: int
+    event_id: int
+    record_key: str
+    label: str
+    lane: str | None
+    status: RunStatus
+    reason: str = ""
+    reason_kind: str = ""
+    connection_id: int = 0
+    memory: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class DecidedEvent:
+    """passed_over: `[[recipe_id, version_id, reason], …]`. problem: why nothing could be decided."""
+
+    event_id: int
+    label: str
+    passed_over: list[list[Any]]
+    runs: list[NewRun]
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A run in this worker's hands; `counter` fences every later write."""
+
+    run_id: int
+    recipe_id: int
+    version_id: int
+    event_id: int
+    counter: int
+    claims_without_end: int
+    step_index: int
+    connection_id: int
+    replay_number: int
+    memory: dict[str, Any]
+
+
+@dataclass
+class Opening:
+    """A delivery about to be sent (`delivery_id` None: a new row), or closed at once without a call."""
+
+    run_id: int
+    step_index: int
+    item_index: int
+    step_name: str
+    action: str
+    connection_id: int
+    status: DeliveryStatus
+    fields: dict[str, Any] | None
+    idempotency_key: str
+    delivery_id: int | None = None
+    reason: str = ""
+    reason_kind: str = ""
+    outputs: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class AttemptMade:
+    """number: 1 for the first. exchanges: masked, as JSON. outcome: `succeeded` or an error's kind."""
+
+    number: int
+    started_at: datetime
+    duration_ms: int
+    outcome: str
+    message: str
+    exchanges: list[Any]
+    batch_size: int = 1
+
+
+@dataclass(frozen=True)
+class Closing:
+    """What became of a delivery. `attempt` None where nothing was tried."""
+
+    run_id: int
+    delivery_id: int
+    status: DeliveryStatus
+    attempt: AttemptMade | None
+    reason: str = ""
+    reason_kind: str = ""
+    outputs: dict[str, Any] | None = None
+    next_attempt_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class RunUpdate:
+    """A run leaves this worker's hands. claimable_at None with an ended status ends it and frees its lane."""
+
+    claim: Claim
+    status: RunStatus
+    reason: str = ""
+    reason_kind: str = ""
+    step_index: int = -1
+    connection_id: int = 0
+    claimable_at: datetime | None = None
+    memory: dict[str, Any] | None = None
+
+
+@dataclass
+class Changes:
+    """Everything that one transaction of a worker writes."""
+
+    openings: list[Opening] = field(default_factory=list)
+    closings: list[Closing] = field(default_factory=list)
+    updates: list[RunUpdate] = field(default_factory=list)
+    held: dict[int, Claim] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.openings or self.closings or self.updates)
+
+    def of_run(self, run_id: int) -> Changes:
+        """Return the part that is about one run."""
+        return Changes(
+            openings=[opening for opening in self.openings if opening.run_id == run_id],
+            closings=[closing for closing in self.closings if closing.run_id == run_id],
+            updates=[update for update in self.updates if update.claim.run_id == run_id],
+            held={run_id: self.held[run_id]},
+        )

@@ -1,0 +1,139 @@
+"""Who works on a run: claims with a lease and a counter, renewed, given up, taken back from the dead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from automations.clock import Clock
+from automations.engine.changes import Claim
+from automations.model.columns import load_json, micros
+from automations.model.database import Database
+from automations.model.states import RunStatus
+
+LEASE = timedelta(seconds=60)
+CHUNK = 500
+
+
+class Leases:
+    """The claims of one worker, named `owner`."""
+
+    def __init__(self, database: Database, clock: Clock, owner: str) -> None:
+        self._database = database
+        self._clock = clock
+        self._sql = database.sql
+        self.owner = owner
+        self._leases_seen_s: dict[Any, float] = {}
+
+    def claim(self, connection_id: int, limit: int) -> list[Claim]:
+        """Take up to `limit` runs that are due and talk to this connection, oldest first."""
+        now = self._clock.now()
+        skip = "" if self._database.on_sqlite else " FOR UPDATE SKIP LOCKED"
+        sql = _CLAIM.format(skip=skip)
+        parameters = (
+            str(RunStatus.RUNNING), self.owner, micros(now + LEASE), micros(now),
+            connection_id, micros(now), limit,
+        )  # fmt: skip
+        with self._database.connect_for_write() as connection:
+            rows = connection.exec_driver_sql(self._sql(sql), parameters).all()
+        return sorted((_claim_of(row) for row in rows), key=lambda claim: claim.run_id)
+
+    def due(self) -> set[int]:
+        """Return the connections that something can be claimed for now; 0 stands for steps that talk to nobody."""
+        now = micros(self._clock.now())
+        with self._database.connect_for_read() as connection:
+            return {row[0] for row in connection.exec_driver_sql(self._sql(_DUE), (now, now))}
+
+    def renew(self, run_ids: Sequence[int]) -> None:
+        """Lengthen the leases of the runs that are in this worker's hands.
+
+        Only of those: a claim whose answer was lost on its way from the database is in nobody's hands.
+        """
+        until = micros(self._clock.now() + LEASE)
+        with self._database.connect_for_write() as connection:
+            for chunk in in_chunks(run_ids):
+                sql = f"UPDATE run SET lease_until=? WHERE lease_owner=? AND id IN ({marks(chunk)})"  # noqa: S608
+                connection.exec_driver_sql(self._sql(sql), (until, self.owner, *chunk))
+
+    def recover(self, dead_owner: str | None = None) -> int:
+        """Let runs go on whose worker is gone; returns how many were taken back.
+
+        dead_owner: a prefix of owner names that the caller knows to be dead. Without it a lease counts as
+        abandoned that nobody renewed for its whole length, watched from here: call this every some seconds. The
+        wall clock says nothing, it may jump and differ from machine to machine.
+        """
+        with self._database.connect_for_read() as connection:
+            sql = "SELECT id, lease_counter, lease_until, lease_owner FROM run WHERE lease_until IS NOT NULL"
+            held = connection.exec_driver_sql(sql).all()
+        if dead_owner is not None:
+            abandoned = [row[:3] for row in held if row[3].startswith(dead_owner)]
+        else:
+            abandoned = self._unchanged([row[:3] for row in held])
+        if not abandoned:
+            return 0
+        with self._database.connect_for_write() as connection:
+            now = micros(self._clock.now())
+            rows = [(str(RunStatus.QUEUED), now, *row) for row in abandoned]
+            return connection.exec_driver_sql(self._sql(_TAKE_BACK), rows).rowcount
+
+    def _unchanged(self, leases: Sequence[Any]) -> list[Any]:
+        now_s = self._clock.monotonic_s()
+        self._leases_seen_s = {lease: self._leases_seen_s.get(lease, now_s) for lease in leases}
+        over_s = now_s - LEASE.total_seconds()
+        return [lease for lease, seen_s in self._leases_seen_s.items() if seen_s <= over_s]
+
+    def thaw(self, went_back: timedelta = timedelta(0)) -> None:
+        """Make due again what a wall clock that was set back has put into the future.
+
+        Queued runs are due at once. went_back: by how much, where it is known; retries come that much earlier, while
+        a `wait` that an author asked for keeps its hour on the clock.
+        """
+        now, back = micros(self._clock.now()), went_back // timedelta(microseconds=1)
+        queued = self._sql("UPDATE run SET claimable_at=? WHERE status='queued' AND claimable_at>?")
+        retries = self._sql(
+            "UPDATE run SET claimable_at=CASE WHEN claimable_at-?>? THEN claimable_at-? ELSE ? END "
+            "WHERE status='waiting' AND reason_kind<>'wait' AND claimable_at>?"
+        )
+        with self._database.connect_for_write() as connection:
+            connection.exec_driver_sql(queued, (now, now))
+            if back:
+                connection.exec_driver_sql(retries, (back, now, back, now, now))
+
+
+def _claim_of(row: Any) -> Claim:
+    run_id, recipe_id, version_id, event_id, counter, claims, step_index, connection_id, replay, memory = row
+    kept = load_json(memory) if memory else {}
+    return Claim(
+        run_id, recipe_id, version_id, event_id, counter, claims, step_index, connection_id, replay, kept
+    )
+
+
+def in_chunks(items: Sequence[Any], size: int = CHUNK) -> Iterable[Sequence[Any]]:
+    """Return the items in parts that fit into one statement."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def marks(items: Sequence[Any]) -> str:
+    """Return a `?` for each item."""
+    return ", ".join("?" * len(items))
+
+
+# One look in the index for each connection: `SELECT DISTINCT` would read every run that waits.
+_DUE = """
+SELECT id FROM connection WHERE EXISTS (SELECT 1 FROM run WHERE connection_id=connection.id AND claimable_at<=?)
+UNION ALL SELECT 0 WHERE EXISTS (SELECT 1 FROM run WHERE connection_id=0 AND claimable_at<=?)
+"""
+
+_CLAIM = """
+UPDATE run SET status=?, lease_owner=?, lease_until=?, lease_counter=lease_counter+1,
+  claims_without_end=claims_without_end+1, claimable_at=NULL, started_at=COALESCE(started_at, ?)
+WHERE id IN (SELECT id FROM run WHERE connection_id=? AND claimable_at<=? ORDER BY claimable_at, id LIMIT ?{skip})
+RETURNING id, recipe_id, version_id, event_id, lease_counter, claims_without_end, step_index, connection_id,
+  replay_number, memory
+"""
+
+_TAKE_BACK = """
+UPDATE run SET status=?, lease_owner=NULL, lease_until=NULL, claimable_at=?
+WHERE id=? AND lease_counter=? AND lease_until=?
+"""
