@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from automations.engine import references
-from automations.engine.contracts import ConnectionKind
+from automations.engine.contracts import ConnectionKind, ConnectionSettings
 from automations.engine.grants import SEALED_AS
 from automations.engine.registry import nearest
 from automations.errors import InputError
@@ -28,6 +28,22 @@ def check_name(name: str) -> None:
         )
 
 
+def table_of(
+    kind: ConnectionKind, old: Mapping[str, Any], given: Mapping[str, Any]
+) -> type[ConnectionSettings]:
+    """Return the table of what is given laid over what is stored. Raises InputError where it cannot be told."""
+    laid = {**old, **{key: value for key, value in given.items() if value != KEPT}}
+    return kind.settings_table(references.read(laid)[0])
+
+
+def known_table(kind: ConnectionKind, values: Mapping[str, Any]) -> type[ConnectionSettings]:
+    """Return the table of stored values, or the kind's own where their table is gone."""
+    try:
+        return kind.settings_table(references.read(values)[0])
+    except InputError:
+        return kind.Settings
+
+
 def merged(
     kind: ConnectionKind, old: Mapping[str, Any], given: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, str]]:
@@ -36,7 +52,8 @@ def merged(
     given: setting -> value; an empty text removes the value; `KEPT` leaves a secret alone.
     Raises InputError naming the setting, what is wrong and what is wanted.
     """
-    own = set(kind.Settings.model_fields)
+    table = table_of(kind, old, given)
+    own = set(table.model_fields)
     inbound_names = {"write_key", "hook_user", "hook_password"} - own
     for key in given:
         if key not in own and not (kind.receives and key in inbound_names):
@@ -46,7 +63,7 @@ def merged(
     kept = {key: value for key, value in old.items() if key in own}
     fresh = {key: value for key, value in given.items() if key in own and value != KEPT}
     if _host_changes(kind, kept, fresh):
-        kept = {key: value for key, value in kept.items() if key not in kind.Settings.secret_names()}
+        kept = {key: value for key, value in kept.items() if key not in table.secret_names()}
     merged = {key: value for key, value in {**kept, **fresh}.items() if value not in (None, "")}
     readable, unset = references.read(merged)
     settings = parse_settings(kind, readable, unknown=unset)
@@ -87,7 +104,7 @@ def _host_changes(kind: ConnectionKind, old: Mapping[str, Any], fresh: Mapping[s
     if before is not None and after is not None:
         return kind.hosts(before) != kind.hosts(after)
     # Where a variable is not set here, the host cannot be told: any change of a plain setting may be one.
-    plain = fresh.keys() - kind.Settings.secret_names() if lost or unset else ()
+    plain = fresh.keys() - known_table(kind, new).secret_names() if lost or unset else ()
     return any(fresh[name] != old.get(name, "") for name in plain)
 
 
@@ -103,14 +120,20 @@ def parse_settings(
     unknown: settings whose values cannot be told here; where only these do not fit, None is returned, too.
     """
     try:
-        return kind.Settings.model_validate(dict(values))
+        table = kind.settings_table(values)
+    except InputError:
+        if lenient:
+            return None
+        raise
+    try:
+        return table.model_validate(dict(values))
     except ValidationError as error:
         wrong = [item for item in error.errors() if not (item["loc"] and item["loc"][0] in unknown)]
         if lenient or not wrong:
             return None
         first = wrong[0]
         name = str(first["loc"][0]) if first["loc"] else ""
-        info = kind.Settings.model_fields.get(name)
+        info = table.model_fields.get(name)
         title = (info.title if info else None) or name or kind.title
         message = str(first["msg"]).removeprefix("Value error, ")
         if first["type"] == "missing":
@@ -126,7 +149,7 @@ def asks_for_permission(kind: ConnectionKind, values: Mapping[str, Any]) -> bool
 
 def _same_permission(kind: ConnectionKind, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     """Tell whether a stored permission still fits: it is for one app at one place."""
-    own = {key: value for key, value in old.items() if key in kind.Settings.model_fields}
+    own = {key: value for key, value in old.items() if key in known_table(kind, old).model_fields}
     before, after = (parse_settings(kind, references.read(some)[0], lenient=True) for some in (own, new))
     if before is None or after is None:
         return False

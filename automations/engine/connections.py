@@ -17,7 +17,7 @@ from automations.engine.account_memory import ReadOnlyMemory, SparingMemory, Sto
 from automations.engine.authorized_door import AuthorizedDoor
 from automations.engine.catalog import new_generation
 from automations.engine.connection_settings import KEPT as KEPT
-from automations.engine.connection_settings import asks_for_permission, check_name, merged
+from automations.engine.connection_settings import asks_for_permission, check_name, merged, table_of
 from automations.engine.connection_settings import parse_settings as parse_settings
 from automations.engine.contracts import (
     BudgetLeft,
@@ -93,7 +93,7 @@ class Connections(OpenedConnections):
             if row is None:
                 row = Connection(name=name, kind=kind, created_at=now, updated_at=now)
                 new_generation(session)
-            secret_names = found_kind.Settings.secret_names()
+            secret_names = table_of(found_kind, old, given).secret_names()
             row.settings = {key: value for key, value in values.items() if key not in secret_names}
             sealed = {key: str(value) for key, value in values.items() if key in secret_names}
             row.hook_token = row.hook_token or (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -128,11 +128,12 @@ class OpenedConnections:
                 f"The connector {row.kind!r} of {row.name!r} is not installed any more. Install it again."
             )
         values = references.resolved(self._values_of(row), row.name)
-        own = {key: value for key, value in values.items() if key in kind.Settings.model_fields}
+        table = kind.settings_table(values)
+        own = {key: value for key, value in values.items() if key in table.model_fields}
         secret = tuple(
             str(v)
             for k, v in values.items()
-            if k in kind.Settings.secret_names() or k in ("hook_password", BEFORE, "write_key")
+            if k in table.secret_names() or k in ("hook_password", BEFORE, "write_key")
         )
         settings = parse_settings(kind, own)
         grant = Grant.read(str(values.get(SEALED_AS, "")))
@@ -160,8 +161,8 @@ class OpenedConnections:
 
     def shown(self, row: Connection) -> JsonObject:
         """Return the settings for a page or list: secrets as their last four characters at most."""
-        kind = self._registry.kinds.get(row.kind)
-        hidden = (kind.Settings.secret_names() if kind else frozenset()) | {"hook_password", "write_key"}
+        # What is sealed stays hidden, also when nothing is left that says what it was.
+        hidden = (self._sealed_of(row).keys() | {"hook_password", "write_key"}) - {"hook_user"}
         values = _without_inner(self._values_of(row))
         return {key: (_masked(str(value)) if key in hidden else value) for key, value in values.items()}
 
@@ -177,7 +178,10 @@ class OpenedConnections:
             return tuple(self._sealer.open(row.name, row.sealed).values()) if row.sealed else ()
 
     def _values_of(self, row: Connection) -> dict[str, Any]:
-        return {**row.settings, **(self._sealer.open(row.name, row.sealed) if row.sealed else {})}
+        return {**row.settings, **self._sealed_of(row)}
+
+    def _sealed_of(self, row: Connection) -> Mapping[str, str]:
+        return self._sealer.open(row.name, row.sealed) if row.sealed else {}
 
 
 def _without_inner(values: dict[str, Any]) -> dict[str, Any]:

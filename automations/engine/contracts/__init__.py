@@ -9,11 +9,13 @@ from automations.engine.contracts.actions import (
     Action,
     Batch,
     BatchItem,
+    BatchLimits,
     Call,
     ItemResult,
     Outcome,
     error_as_json,
 )
+from automations.engine.contracts.described import DescribedKind, Description
 from automations.engine.contracts.fields import (
     ActionFields,
     ConnectionSettings,
@@ -49,11 +51,14 @@ __all__ = [
     "Arrival",
     "Batch",
     "BatchItem",
+    "BatchLimits",
     "BudgetLeft",
     "Call",
     "ConnectionKind",
     "ConnectionReport",
     "ConnectionSettings",
+    "DescribedKind",
+    "Description",
     "DirectoryLike",
     "DoorLike",
     "DoorMode",

@@ -59,12 +59,24 @@ class ItemResult:
     exchange: JsonObject | None = None
 
 
+@dataclass(frozen=True)
+class BatchLimits:
+    """What one account takes: deliveries in one departure, and departures at the same time."""
+
+    max_records: int
+    concurrent_calls: int
+
+
 class Batch:
     """How deliveries of one connection travel together. Actions that share one instance share calls."""
 
     key: ClassVar[str]
     max_records: ClassVar[int] = 1000
     concurrent_calls: ClassVar[int] = 4
+
+    def limits(self, settings: Any) -> BatchLimits:
+        """Return what the account of these settings takes; None: they cannot be read just now."""
+        return BatchLimits(self.max_records, self.concurrent_calls)
 
     def send(self, items: Sequence[BatchItem], client: Any) -> Sequence[ItemResult]:
         """Make the call and return one result an item, in order.
@@ -118,6 +130,14 @@ class Action:
     def repeatable_for(self, fields: Any) -> bool:
         """Tell whether these very values may be sent twice; by default as the action says."""
         return self.repeatable
+
+    def subject(self, fields: Any) -> str:
+        """Return whom or what the target knows these values to be about; empty where that does not matter.
+
+        A worker never has two calls of one connection in flight that are about the same, whatever recipes they
+        come from: the later one waits until the earlier one is home.
+        """
+        return ""
 
     def check(self, fields: Any) -> None:
         """Check typed values against rules of the target before anything leaves. Raises FieldsError."""

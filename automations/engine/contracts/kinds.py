@@ -99,6 +99,21 @@ class ConnectionKind:
         """Return what this kind's triggers and actions call. Opens nothing."""
         raise NotImplementedError
 
+    def settings_table(self, values: Mapping[str, Any]) -> type[ConnectionSettings]:
+        """Return the table that these values are for; a kind may have one for each value of a setting.
+
+        values: what is known so far, perhaps wrong or nothing. Raises InputError where no table can be told.
+        """
+        return self.Settings
+
+    def stand_in(self, name: str) -> Mapping[str, Any]:
+        """Return what tells the table of a stand-in for the connection `name` that nobody has made yet."""
+        return {}
+
+    def budgets_of(self, settings: Any) -> Sequence[Pool]:
+        """Return the budgets of one account; those of the kind where they do not depend on its settings."""
+        return self.budgets
+
     def hosts(self, settings: Any) -> frozenset[str] | None:
         """Return the hosts that its calls may go to, or None where the recipe names the address."""
         return None
