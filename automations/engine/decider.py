@@ -24,6 +24,7 @@ from automations.errors import AutomationError, StorageUnavailableError
 from automations.model.columns import moment
 from automations.model.connection import Connection
 from automations.model.database import Database
+from automations.model.packing import unpack
 from automations.model.states import EventOrigin, RunStatus
 
 _log = structlog.get_logger("decider")
@@ -45,7 +46,7 @@ class StoredEvent:
     @classmethod
     def of(cls, row: Any) -> StoredEvent:
         return cls(row[0], row[1], row[2], row[3], row[4], moment(row[5]) if row[5] is not None else None,
-                   moment(row[6]), row[7])  # fmt: skip
+                   moment(row[6]), unpack(row[7]))  # fmt: skip
 
 
 BYTES_AT_ONCE = 8 * 2**20

@@ -22,6 +22,7 @@ from automations.engine.contracts import Arrival
 from automations.errors import StorageUnavailableError
 from automations.model.columns import micros, storable_key
 from automations.model.database import Database
+from automations.model.packing import guarded
 from automations.model.states import EventOrigin
 
 _log = structlog.get_logger("intake")
@@ -111,7 +112,7 @@ class Intake:
                 connection_id, storable_key(arrival.dedupe_key), storable_key(arrival.topic),
                 storable_key(arrival.record_key), str(origin),
                 micros(arrival.occurred_at) if arrival.occurred_at else None,
-                received_at, arrival.payload, "", "",
+                received_at, guarded(arrival.payload), "", "",
             )
             for arrival in arrivals
         ]  # fmt: skip

@@ -26,6 +26,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
 from automations.errors import SettingsError, StorageUnavailableError
+from automations.model import packing
 
 BUSY_TIMEOUT_MS = 8_000
 OLDEST_SAFE_SQLITE = (3, 51, 3)
@@ -52,6 +53,7 @@ class Database:
         self.url = url
         self.on_sqlite = url.startswith("sqlite")
         self.engine = _sqlite_engine(url, pool_size) if self.on_sqlite else _postgres_engine(url, pool_size)
+        packing.ask_also(self)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -129,6 +131,14 @@ class Database:
                 "Install that version, or restore a backup from before the upgrade."
             )
 
+    def words(self, digest: str) -> bytes | None:
+        """Return the words that packed rows name so."""
+        with self.connect_for_read() as connection:
+            found = connection.exec_driver_sql(
+                self.sql("SELECT words FROM packing_words WHERE digest=?"), (digest,)
+            ).first()
+        return bytes(found[0]) if found else None
+
     def close(self) -> None:
         self.engine.dispose()
 
@@ -147,6 +157,9 @@ def _sqlite_engine(url: str, pool_size: int) -> Engine:
     def _configure(dbapi: Any, _record: Any) -> None:
         dbapi.isolation_level = None
         cursor = dbapi.cursor()
+        if cursor.execute("PRAGMA page_count").fetchone()[0] == 0:
+            # Only an empty file takes it; without it, freed pages never go back to the disk.
+            cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
         for pragma, value, reads_back in _PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}={value}")
             found = cursor.execute(f"PRAGMA {pragma}").fetchone()[0]

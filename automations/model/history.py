@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, Text, UniqueConstraint, text
+from sqlalchemy import Column, ForeignKey, Index, Integer, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from automations.model.columns import BigKey, Json, UtcTime
+from automations.model.columns import BigKey, Json, Packable, UtcTime
 from automations.model.states import DeliveryStatus, EventOrigin, RunStatus
 
 
 class Event(SQLModel, table=True):
     """One happening, stored once.
 
-    payload: the bytes as they arrived. topic, record_key: what it is about, such as `deal.change` and
+    payload: the bytes as they arrived; empty once they were given up for room. topic, record_key: what it is about, such as `deal.change` and
     `deal:5120`. decided_at: empty while accepted and not yet decided. passed_over: recipes whose trigger
     looked at it and did not occur, as `[[recipe_id, version_id, reason], …]`; those that occurred have a run.
     """
@@ -37,7 +37,7 @@ class Event(SQLModel, table=True):
     origin: EventOrigin = Field(default=EventOrigin.HOOK, sa_column=Column(Text, nullable=False))
     occurred_at: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))
     received_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
-    payload: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    payload: bytes = Field(sa_column=Column(Packable, nullable=False))
     decided_at: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))
     label: str = Field(default="", sa_column=Column(Text, nullable=False))
     passed_over: list[Any] | None = Field(default=None, sa_column=Column(Json, nullable=True))
@@ -53,6 +53,7 @@ class Run(SQLModel, table=True):
     lease_*: who holds it; an outcome is written only under the counter it was claimed with.
     claims_without_end: claims whose worker never came back, so that a run that kills workers is parked.
     memory: JSON of what was looked up (`related`) and of the steps' outcomes (`steps`).
+    replay_of: the run that this one goes through again. replay_job_id: the job that asked for it.
     """
 
     __tablename__ = "run"
@@ -69,6 +70,11 @@ class Run(SQLModel, table=True):
         Index("ix_run_status", "status", "id"),
         Index("ix_run_record", "record_key", "id"),
         Index("ix_run_event", "event_id"),
+        Index("ix_run_replay_of", "replay_of",
+              sqlite_where=text("replay_of IS NOT NULL"), postgresql_where=text("replay_of IS NOT NULL")),
+        Index("uq_run_replayed_by_job", "replay_job_id", "replay_of", unique=True,
+              sqlite_where=text("replay_job_id IS NOT NULL"),
+              postgresql_where=text("replay_job_id IS NOT NULL")),
         {"sqlite_autoincrement": True},
     )  # fmt: skip
 
@@ -78,6 +84,7 @@ class Run(SQLModel, table=True):
     event_id: int = Field(sa_column=Column(BigKey, ForeignKey("event.id"), nullable=False))
     replay_number: int = Field(default=0, sa_column=Column(Integer, nullable=False))
     replay_of: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True))
+    replay_job_id: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True))
     record_key: str = Field(default="", sa_column=Column(Text, nullable=False))
     label: str = Field(default="", sa_column=Column(Text, nullable=False))
     lane: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
@@ -101,7 +108,8 @@ class Delivery(SQLModel, table=True):
     """One step's work within a run (one item of it, under `for_each`).
 
     fields: the rendered, typed values; a retry sends the same. outputs: what later steps read.
-    idempotency_key: stable over attempts and restarts.
+    idempotency_key: stable over attempts and restarts. item_key: tells the items of a `for_each` apart, wherever
+    in their list they stand; empty for other steps.
     """
 
     __tablename__ = "delivery"
@@ -115,6 +123,7 @@ class Delivery(SQLModel, table=True):
     run_id: int = Field(sa_column=Column(BigKey, ForeignKey("run.id", ondelete="CASCADE"), nullable=False))
     step_index: int = Field(sa_column=Column(Integer, nullable=False))
     item_index: int = Field(default=0, sa_column=Column(Integer, nullable=False))
+    item_key: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     step_name: str = Field(sa_column=Column(Text, nullable=False))
     action: str = Field(sa_column=Column(Text, nullable=False))
     connection_id: int = Field(default=0, sa_column=Column(Integer, nullable=False))

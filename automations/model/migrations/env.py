@@ -5,8 +5,10 @@ from sqlmodel import SQLModel
 
 import automations.model.connection
 import automations.model.history
+import automations.model.job
 import automations.model.person
-import automations.model.recipe  # noqa: F401
+import automations.model.recipe
+import automations.model.storage  # noqa: F401
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -1,4 +1,9 @@
-"""Payloads packed, space told"""
+"""Words that packed rows were compressed against"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from automations.model import columns
 
 revision = "0006"
 down_revision = "0005"
@@ -7,8 +12,14 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    op.create_table(
+        "packing_words",
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("words", sa.LargeBinary(), nullable=False),
+        sa.Column("made_at", columns.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("digest"),
+    )
 
 
 def downgrade() -> None:
-    pass
+    op.drop_table("packing_words")
