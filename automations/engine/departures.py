@@ -1,7 +1,7 @@
 """What waits to leave, by connection: chosen by the coordinating thread, carried out by calling threads.
 
 A connection has room for so many calls at once and no more; what is slow, dead or limited there holds up
-nobody else. Batchable deliveries leave together, as many as wait.
+nobody else. Batchable deliveries leave together, as many as wait, and no two calls in flight are about the same.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from automations.clock import Clock
 from automations.engine.doorstep import Doorstep
+from automations.engine.gathering import Gathering, Group, Row, Subjects, is_full, picked
 from automations.engine.hands import CallOver, Delivered, Hand, LookedUp
 from automations.engine.stepping import LookUp, Send, idempotency_key
 from automations.errors import OutcomeUnknownError
@@ -25,17 +27,18 @@ SINGLES_IN_HAND = 128
 BATCHED_IN_HAND = 2_000
 
 Inbox = queue.SimpleQueue[Delivered | LookedUp | CallOver | None]
-Group = list[tuple[Hand, Send]]
 
 
 class Departures:
     """Used by the coordinating thread; calling threads only put into `inbox`."""
 
-    def __init__(self, doorstep: Doorstep, inbox: Inbox) -> None:
+    def __init__(self, doorstep: Doorstep, inbox: Inbox, clock: Clock) -> None:
         self._doorstep = doorstep
         self._inbox = inbox
         self._calls = ThreadPoolExecutor(CALLING_THREADS, thread_name_prefix="call")
-        self._ready: dict[int, deque[tuple[Hand, Send]]] = defaultdict(deque)
+        self._gathering = Gathering(clock)
+        self._subjects = Subjects()
+        self._ready: dict[int, Row] = defaultdict(deque)
         self._to_look_up: dict[int, list[Hand]] = defaultdict(list)
         self._in_flight: dict[int, int] = defaultdict(int)
         self._batched: set[int] = set()
@@ -64,6 +67,7 @@ class Departures:
         if send.step.action.batch is not None:
             self._batched.add(send.step.connection_id)
         self._ready[send.step.connection_id].append((hand, send))
+        self._gathering.feed(send.step.connection_id)
 
     def add_look_up(self, hand: Hand, connection_id: int) -> None:
         self._to_look_up[connection_id].append(hand)
@@ -75,9 +79,41 @@ class Departures:
             if connection_id in held:
                 continue
             while waiting and self._in_flight[connection_id] < _room(waiting[0][1]):
+                group = self._next_group(connection_id, waiting)
+                if not group:
+                    break
                 self._in_flight[connection_id] += 1
-                leaving.append(_next_group(waiting))
+                self._subjects.leave(connection_id, group)
+                leaving.append(group)
         return leaving
+
+    def _next_group(self, connection_id: int, waiting: Row) -> Group:
+        """Take what leaves in one call; nothing where all that waits must stay a moment."""
+        group = picked(waiting, self._subjects.busy(connection_id))
+        if group and not is_full(group) and self._gathering.stays(connection_id):
+            waiting.extendleft(reversed(group))
+            return []
+        self._gathering.leaves(connection_id)
+        return group
+
+    # -- batches that fill up
+
+    def begin_turn(self, more_to_come: bool) -> None:
+        """Take down whether the database holds more that this worker could decide."""
+        self._gathering.begin_turn(more_to_come)
+
+    def more_is_due(self) -> None:
+        """The database holds more that this worker could claim."""
+        self._gathering.more_to_come()
+
+    def no_room_for_more(self, connection_id: int) -> None:
+        """More is due for a connection than this worker takes; calls that come home make room for it."""
+        if self._in_flight[connection_id]:
+            self._gathering.crowded(connection_id)
+
+    def end_turn(self) -> bool:
+        """Return whether a batch that stayed for more shall leave now, because no more came."""
+        return self._gathering.end_turn() and any(self._ready.values())
 
     def take_held(self, held: Collection[int]) -> list[tuple[int, Hand]]:
         """Return and forget what waits for connections that nothing may leave for."""
@@ -87,6 +123,7 @@ class Departures:
             taken += [(connection_id, hand) for hand in self._to_look_up[connection_id]]
             self._ready[connection_id].clear()
             self._to_look_up[connection_id].clear()
+            self._gathering.leaves(connection_id)
         return taken
 
     def take_all(self) -> list[Hand]:
@@ -95,15 +132,17 @@ class Departures:
 
     # -- leaving
 
-    def dispatch(self, group: Group, connection_id: int) -> None:
-        """Let a chosen group leave; an empty one gives its place back."""
-        if group:
-            self._calls.submit(self._call, connection_id, group)
+    def dispatch(self, kept: Group, group: Group) -> None:
+        """Let what was kept of a chosen group leave; where that is nothing, its place is free again."""
+        over = CallOver(group[0][1].step.connection_id, group)
+        if kept:
+            self._calls.submit(self._call, kept, over)
         else:
-            self._in_flight[connection_id] -= 1
+            self.call_over(over)
 
-    def call_over(self, connection_id: int) -> None:
-        self._in_flight[connection_id] -= 1
+    def call_over(self, over: CallOver) -> None:
+        self._in_flight[over.connection_id] -= 1
+        self._subjects.home(over.connection_id, over.group)
 
     def start_look_ups(self, held: Collection[int]) -> None:
         """Start look-ups as far as there is room; those of one recipe and connection go together."""
@@ -120,7 +159,7 @@ class Departures:
 
     # -- in a calling thread: nothing here writes
 
-    def _call(self, connection_id: int, group: Group) -> None:
+    def _call(self, group: Group, over: CallOver) -> None:
         keyed = [(send, idempotency_key(hand.walk, send.step.index, send.item_index)) for hand, send in group]
         first, can_wait = group[0][1], group[0][0].walk.envelope.is_backfill
         try:
@@ -131,7 +170,7 @@ class Departures:
             for (hand, send), result in zip(group, results, strict=True):
                 self._inbox.put(Delivered(hand, send, result))
         finally:
-            self._inbox.put(CallOver(connection_id))
+            self._inbox.put(over)
 
     def _look_up(self, connection_id: int, hands: list[Hand]) -> None:
         recipe = hands[0].walk.recipe
@@ -155,18 +194,3 @@ def _room(send: Send) -> int:
     if action.batch is not None:
         return action.batch.concurrent_calls
     return action.connection.concurrent_calls if action.connection is not None else CALLS_AT_ONCE
-
-
-def _next_group(waiting: deque[tuple[Hand, Send]]) -> Group:
-    """Take what leaves in one call: one delivery, or as many of one batch as wait and fit."""
-    group = [waiting.popleft()]
-    first = group[0][1]
-    batch = first.step.action.batch
-    if batch is None or first.in_doubt:
-        return group
-    while waiting and len(group) < batch.max_records:
-        following = waiting[0][1]
-        if following.step.action.batch is not batch or following.in_doubt:
-            break
-        group.append(waiting.popleft())
-    return group

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -71,9 +71,10 @@ class LookedUp:
 
 @dataclass(frozen=True)
 class CallOver:
-    """A calling thread is free again."""
+    """A calling thread is free again. group: what left with it; empty for a look-up."""
 
     connection_id: int
+    group: list[tuple[Hand, Send]] = field(default_factory=list)
 
 
 class Loader:

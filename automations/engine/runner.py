@@ -58,7 +58,7 @@ class Runner:
         self._loader = Loader(database, kinds, catalog)
         self._inbox: Inbox = queue.SimpleQueue()
         self._put_back: deque[Delivered | LookedUp | CallOver] = deque()
-        self._departures = Departures(Doorstep(connections, clock), self._inbox)
+        self._departures = Departures(Doorstep(connections, clock), self._inbox, clock)
         self._availability = Availability(database, clock)
         self._in_hand = InHand()
         self._taking = Taking(
@@ -137,11 +137,14 @@ class Runner:
         absorbed = self._absorb()
         decided = self._decider.decide_pending(DECIDE_MAX, self._loader.remember)
         taken = 0
+        self._departures.begin_turn(more_to_come=decided >= DECIDE_MAX)
         for hands, changes in self._taking.take():
             taken += len(changes.held)
             for hand in hands:
                 self.move(hand, changes)
             self._write(changes)
+        if self._departures.end_turn():
+            self._write(Changes())
         return bool(absorbed or decided or taken)
 
     def _wait(self, timeout_s: float) -> None:
@@ -261,7 +264,7 @@ class Runner:
                 break
             count += 1
             if isinstance(found, CallOver):
-                self._departures.call_over(found.connection_id)
+                self._departures.call_over(found)
             elif isinstance(found, LookedUp):
                 self._aftermath.looked_up(found, changes)
             else:

@@ -29,7 +29,10 @@ class LookUp:
 
 @dataclass(frozen=True)
 class Send:
-    """Make one delivery. delivery_id None: it has no row yet. in_doubt: an earlier try may have done it."""
+    """Make one delivery. delivery_id None: it has no row yet. in_doubt: an earlier try may have done it.
+
+    subject: whom or what it is about, as its target knows them; empty where that does not matter.
+    """
 
     step: CompiledStep
     item_index: int
@@ -39,6 +42,7 @@ class Send:
     attempts: int = 0
     in_doubt: bool = False
     first_tried_at: datetime | None = None
+    subject: str = ""
 
 
 @dataclass(frozen=True)
@@ -223,7 +227,8 @@ class Walk:
             rendered = step.mapping.render(context)
         except RecipeError as error:
             return Close(step, self.item_index, DeliveryStatus.PARKED, error.message, error.kind, error)
-        return Send(step, self.item_index, rendered.typed, rendered.left_out)
+        subject = step.action.subject(rendered.typed)
+        return Send(step, self.item_index, rendered.typed, rendered.left_out, subject=subject)
 
     def _refusal(self, step: CompiledStep, context: Mapping[str, Any]) -> str:
         if step.only_if is None:
@@ -255,6 +260,7 @@ class Walk:
             attempts=past.attempts,
             in_doubt=in_doubt,
             first_tried_at=past.created_at,
+            subject=step.action.subject(fields),
         )
 
     @property

@@ -52,9 +52,15 @@ class Taking:
         for connection_id in self._availability.open():
             most = self._departures.most_in_hand(connection_id)
             room = most - self._in_hand.count(connection_id)
-            if connection_id not in due or room < most // 2 or self._in_hand.bytes >= BYTES_IN_HAND:
+            if connection_id not in due:
                 continue
-            self._claimed = self._ledger.claim(connection_id, min(room, self._claims_at_once))
+            if room < most // 2 or self._in_hand.bytes >= BYTES_IN_HAND:
+                self._departures.no_room_for_more(connection_id)
+                continue
+            limit = min(room, self._claims_at_once)
+            self._claimed = self._ledger.claim(connection_id, limit)
+            if len(self._claimed) == limit:
+                self._departures.more_is_due()
             if self._claimed:
                 yield self._loaded()
 

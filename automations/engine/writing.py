@@ -15,7 +15,8 @@ import structlog
 from automations.engine import signals
 from automations.engine.availability import Availability
 from automations.engine.changes import Changes, Opening, RunUpdate
-from automations.engine.departures import Departures, Group
+from automations.engine.departures import Departures
+from automations.engine.gathering import Group
 from automations.engine.hands import Hand
 from automations.engine.ledger import Ledger
 from automations.engine.stepping import Send, idempotency_key
@@ -103,9 +104,8 @@ class Writing:
         return lost, ids
 
     def _leave(self, group: Group, lost: set[int], ids: Ids) -> None:
-        connection_id = group[0][1].step.connection_id
         kept = [(hand, _with_id(hand, send, ids)) for hand, send in group if hand.run_id not in lost]
-        self._departures.dispatch(kept, connection_id)
+        self._departures.dispatch(kept, group)
 
     def _tell(self, changes: Changes, lost: set[int]) -> None:
         for run_id in lost:
