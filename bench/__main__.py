@@ -11,13 +11,20 @@ import tempfile
 from pathlib import Path
 from typing import NoReturn
 
-from bench import delivery, intake, report, rest
+from bench import delivery, history, intake, matching, report, rest, workers
 from bench.figures import Figure
 from bench.installation import Installation
 from bench.processes import ROOT, BenchError, target
 from bench.setting import Setting
 
-MEASURES = {**intake.MEASURES, **delivery.MEASURES, **rest.MEASURES}
+MEASURES = {
+    **intake.MEASURES,
+    **delivery.MEASURES,
+    **rest.MEASURES,
+    **workers.MEASURES,
+    **matching.MEASURES,
+    **history.MEASURES,
+}
 
 
 def main(words: list[str] | None = None) -> int:

@@ -33,13 +33,16 @@ class _Way:
 
 
 class Installation:
-    """One instance folder. `web`, `worker` and `serve` run it; numbers of webhooks never repeat."""
+    """One instance folder. `web`, `worker` and `serve` run it; numbers of webhooks never repeat.
 
-    def __init__(self, folder: Path, *, sink_port: int, sandbox_port: int) -> None:
+    database_url: a fresh PostgreSQL database; empty for SQLite in the folder.
+    """
+
+    def __init__(self, folder: Path, *, sink_port: int, sandbox_port: int, database_url: str = "") -> None:
         self.folder = folder
         self.log = folder / "processes.log"
         self._next = 1
-        self._settings = Settings(instance=folder, allowed_networks="127.0.0.0/8", database_url="")
+        self._settings = Settings(instance=folder, allowed_networks="127.0.0.0/8", database_url=database_url)
         self._ways = self._furnish(sink_port, sandbox_port)
 
     def address(self, way: str, port: int) -> Address:
@@ -55,11 +58,13 @@ class Installation:
     # -- running
 
     @contextlib.contextmanager
-    def serve(self, command: str = "serve") -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-        """Run `automations serve`, with one worker, or `automations web`, with none."""
+    def serve(
+        self, command: str = "serve", workers: int = 1
+    ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+        """Run `automations serve` with so many workers, or `automations web`, with none."""
         port = free_port()
         words = ["automations", command, "--port", str(port)]
-        words += ["--workers", "1"] if command == "serve" else []
+        words += ["--workers", str(workers)] if command == "serve" else []
         with running(words, self.log, self._environment) as (process, _):
             wait_until_up(port, process, self.log)
             yield process, port
@@ -74,6 +79,7 @@ class Installation:
         return {
             "AUTOMATIONS_INSTANCE": str(self.folder),
             "AUTOMATIONS_ALLOWED_NETWORKS": "127.0.0.0/8",
+            "AUTOMATIONS_DATABASE_URL": self._settings.database_url,
         }
 
     # -- filling

@@ -17,7 +17,9 @@ from bench.sending import through
 from bench.setting import Setting
 
 _SETTLED_S = 3.0
-_BACKLOGS = (2_000, 4_000, 8_000)
+_DRAINED_S = 300.0
+_LINEAR = 0.8
+_BACKLOGS = {BATCHED: (10_000, 20_000, 40_000, 50_000), SINGLE: (10_000, 20_000, 40_000)}
 
 
 def measure_memory(setting: Setting) -> list[Figure]:
@@ -55,24 +57,31 @@ def measure_backlog(setting: Setting) -> list[Figure]:
     return [*_backlog(setting, BATCHED, "batchable"), *_backlog(setting, SINGLE, "one call each")]
 
 
-def _backlog(setting: Setting, way: str, words: str) -> list[Figure]:
+def measure_backlog_on_postgres(setting: Setting) -> list[Figure]:
+    with setting.on_postgres() as elsewhere:
+        return _backlog(elsewhere, BATCHED, "batchable, PostgreSQL", "postgres_")
+
+
+def _backlog(setting: Setting, way: str, words: str, where: str = "") -> list[Figure]:
     figures: list[Figure] = []
     first_rate = first_memory = None
-    for size in _BACKLOGS:
+    sizes = _BACKLOGS[way][: 3 if where else None]
+    for size in sizes:
         count = setting.scaled(size)
         setting.installation.fill(way, count, count // 2)
         setting.sink.seen(reset=True)
         with setting.installation.worker() as process, _peak_of(process) as peak:
-            seen = setting.sink.wait_for(count, 60)
+            seen = setting.sink.wait_for(count, _DRAINED_S)
         rate = seen.records / (seen.last_s - seen.first_s)
-        key = f"backlog_{way}_{size // 1000}k"
+        key = f"backlog_{where}{way}_{size // 1000}k"
         figures.append(
             Figure(f"{key}_per_s", f"{count:,} waiting, {words}, drained", "/s", [rate], first_rate,
-                   f"{setting.scaled(_BACKLOGS[0]):,} waiting" if first_rate else "")
+                   f"{setting.scaled(sizes[0]):,} waiting" if first_rate else "",
+                   ratio_at_least=_LINEAR if first_rate else None)
         )  # fmt: skip
         figures.append(
             Figure(f"{key}_mb", "the worker's memory meanwhile", "MB", [peak[0]], first_memory,
-                   f"{setting.scaled(_BACKLOGS[0]):,} waiting" if first_memory else "")
+                   f"{setting.scaled(sizes[0]):,} waiting" if first_memory else "")
         )  # fmt: skip
         first_rate, first_memory = first_rate or rate, first_memory or peak[0]
     return figures
@@ -114,5 +123,6 @@ def _peak_of(process: subprocess.Popen[bytes]) -> Iterator[list[float]]:
 MEASURES: dict[str, Callable[[Setting], list[Figure]]] = {
     "memory": measure_memory,
     "backlog": measure_backlog,
+    "backlog-postgres": measure_backlog_on_postgres,
     "test-run": measure_test_run,
 }

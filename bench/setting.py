@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from bench.installation import Installation
 from bench.processes import Target
+from tests.postgres_server import running_postgres
 
 
 @dataclass(frozen=True)
@@ -29,3 +32,14 @@ class Setting:
     def scaled(self, count: int) -> int:
         """Length of a round that is measured by count."""
         return count // 5 if self.quick else count
+
+    @contextmanager
+    def on_postgres(self) -> Iterator[Setting]:
+        """Give the same on a PostgreSQL of its own, whose commits wait for the disk."""
+        folder = self.installation.folder / "postgres"
+        folder.mkdir()
+        with running_postgres(durable=True) as server, server.fresh_database() as url:
+            home = Installation(
+                folder, sink_port=self.sink.port, sandbox_port=self.sandbox.port, database_url=url
+            )
+            yield replace(self, installation=home)

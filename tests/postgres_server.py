@@ -29,9 +29,8 @@ from psycopg import sql
 _START_TIMEOUT_S = 60.0
 _UNPRIVILEGED_USER = "nobody"
 # Nobody pulls the plug on a test's database, so it need not wait for the disk.
+_FORGETFUL = {"fsync": "off", "full_page_writes": "off"}
 _SETTINGS = {
-    "fsync": "off",
-    "full_page_writes": "off",
     "max_connections": "100",
     "unix_socket_directories": "",
     "log_min_messages": "warning",
@@ -78,15 +77,18 @@ class PostgresServer:
 
 
 @contextmanager
-def running_postgres() -> Iterator[PostgresServer]:
-    """Start a server with an empty cluster, yield it, stop it and remove its files."""
+def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
+    """Start a server with an empty cluster, yield it, stop it and remove its files.
+
+    durable: commits wait for the disk, as they do in earnest.
+    """
     folder = Path(tempfile.mkdtemp(prefix="automations-postgres-"))
     try:
         programs = _programs_for(folder)
         account = _account()
         password = secrets.token_urlsafe(24)
         _make_cluster(programs, folder, password, account)
-        with _serving(programs, folder, password, account) as server:
+        with _serving(programs, folder, password, account, {} if durable else _FORGETFUL) as server:
             yield server
     finally:
         shutil.rmtree(folder)
@@ -141,10 +143,10 @@ def _make_cluster(programs: Path, folder: Path, password: str, account: dict[str
 
 @contextmanager
 def _serving(
-    programs: Path, folder: Path, password: str, account: dict[str, Any]
+    programs: Path, folder: Path, password: str, account: dict[str, Any], further: dict[str, str]
 ) -> Iterator[PostgresServer]:
     server = PostgresServer(_free_port(), password)
-    settings = {**_SETTINGS, "listen_addresses": "127.0.0.1", "port": str(server._port)}
+    settings = {**_SETTINGS, **further, "listen_addresses": "127.0.0.1", "port": str(server._port)}
     command = [programs / "postgres", "-D", folder / "cluster"]
     command += [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     with (folder / "log").open("wb") as log:
