@@ -25,6 +25,8 @@ from automations.engine.connections import Connections
 from automations.engine.contracts import DirectoryLike, DoorLike, DoorMode
 from automations.engine.history import History
 from automations.engine.intake import Intake
+from automations.engine.job_kinds import JobKind
+from automations.engine.jobs import Jobs
 from automations.engine.manual import ManualWork
 from automations.engine.people import People
 from automations.engine.preview import Previews
@@ -168,6 +170,12 @@ class Assembly:
     @cached_property
     def retention(self) -> Retention:
         return Retention(self.database, self.clock, self.settings.retention_days)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """Long work in slices; add your kind here."""
+        kinds: list[JobKind] = []
+        return Jobs(self.database, self.clock, {kind.name: kind for kind in kinds}, self.wake_ups.ring)
 
     @cached_property
     def chores(self) -> Chores:

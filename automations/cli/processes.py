@@ -20,11 +20,14 @@ import structlog
 from automations.assembly import Assembly
 from automations.cli.lazy import words_of
 from automations.cli.serving import DRAIN_S, only_one
+from automations.engine.jobs import Jobs
 from automations.errors import AutomationError
 from automations.logs import set_up_logs
 from automations.settings import Settings, load_settings
 
 RECOVER_EVERY_S = 15.0
+JOBS_LOOK_EVERY_S = 1.0
+JOB_DRAIN_S = 10.0
 
 _log = structlog.get_logger("processes")
 
@@ -57,16 +60,21 @@ def run_worker(settings: Settings, slot: int) -> None:
         place = f"{_instance_id(settings.instance)}/{slot}/"
         runner = assembly.runner(place + secrets.token_hex(4))
         # The lock is ours, so whoever worked in this slot before is dead, and its leases with it.
-        taken_back = runner.ledger.recover(place)
+        taken_back = runner.ledger.recover(place) + assembly.jobs.recover(place)
         assembly.wake_ups.remind(assembly.chores.run_due)
         assembly.wake_ups.start(f"worker-{slot}", runner.nudge)
         _log.info("worker.started", slot=slot, taken_back=taken_back)
         recovering = threading.Thread(
-            target=_recover_forever, args=(runner, stop), daemon=True, name="recover"
+            target=_recover_forever, args=(runner, assembly.jobs, stop), daemon=True, name="recover"
         )
         recovering.start()
+        jobs = threading.Thread(
+            target=_do_jobs_forever, args=(assembly.jobs, runner.ledger.owner, stop), daemon=True, name="jobs"
+        )
+        jobs.start()
         threading.Thread(target=_nudge_at(stop, runner), daemon=True, name="stopping").start()
         runner.run_forever(stop)
+        jobs.join(timeout=JOB_DRAIN_S)
         assembly.wake_ups.stop()
         assembly.close()
         _log.info("worker.stopped", slot=slot)
@@ -80,10 +88,22 @@ def _nudge_at(stop: threading.Event, runner: Any) -> Any:
     return wait
 
 
-def _recover_forever(runner: Any, stop: threading.Event) -> None:
+def _do_jobs_forever(jobs: Jobs, owner: str, stop: threading.Event) -> None:
+    """Do what long work is due, slice after slice; looking costs one question a second."""
+    while not stop.is_set():
+        try:
+            while not stop.is_set() and jobs.work_due(owner):
+                pass
+        except Exception as error:  # noqa: BLE001 - what was in hand is this worker's still, and the next look takes it
+            _log.warning("worker.jobs_failed", error=type(error).__name__)
+        stop.wait(JOBS_LOOK_EVERY_S)
+
+
+def _recover_forever(runner: Any, jobs: Jobs, stop: threading.Event) -> None:
     """Take back, from time to time, what workers of other machines lost."""
     while not stop.wait(RECOVER_EVERY_S):
         try:
+            jobs.recover()
             if runner.ledger.recover():
                 runner.nudge()
         except Exception as error:  # noqa: BLE001 - the next round tries again

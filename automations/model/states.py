@@ -47,6 +47,15 @@ class ConnectionState(_Explained):
     STOPPED = "stopped", "a person paused it"
 
 
+class JobState(_Explained):
+    QUEUED = "queued", "asked for, not begun"
+    RUNNING = "running", "some of it is done, the rest follows by itself"
+    PAUSED = "paused", "stopped where it is; *Resume* goes on from there"
+    DONE = "done", "all of it is done"
+    FAILED = "failed", "stopped by itself; the reason says why, *Resume* goes on from there"
+    CANCELLED = "cancelled", "a person ended it; what it made by then stays"
+
+
 class EventOrigin(_Explained):
     HOOK = "hook", "arrived by itself"
     BACKFILL = "backfill", "made from an existing record"
@@ -72,4 +81,5 @@ class Role(StrEnum):
 
 
 ENDED_RUNS = frozenset({RunStatus.SUCCEEDED, RunStatus.FILTERED, RunStatus.PARKED, RunStatus.CANCELLED})
+OPEN_JOBS = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.PAUSED})
 CLOSED_DELIVERIES = frozenset({DeliveryStatus.SUCCEEDED, DeliveryStatus.SKIPPED})

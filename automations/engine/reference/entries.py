@@ -25,7 +25,7 @@ from automations.engine.templating.documented import FilterDoc
 from automations.engine.templating.filters import FILTERS
 from automations.engine.templating.is_tests import TESTS
 from automations.errors import AutomationError, DeliveryError, RecipeError
-from automations.model.states import ConnectionState, DeliveryStatus, RunStatus, VersionState
+from automations.model.states import ConnectionState, DeliveryStatus, JobState, RunStatus, VersionState
 
 _SOURCE = "Source:"
 _STATES = (
@@ -33,6 +33,7 @@ _STATES = (
     ("delivery", DeliveryStatus),
     ("recipe version", VersionState),
     ("connection", ConnectionState),
+    ("job", JobState),
 )
 
 

@@ -8,6 +8,7 @@ import automations.model.history
 import automations.model.job
 import automations.model.person
 import automations.model.recipe
+import automations.model.replay
 import automations.model.storage  # noqa: F401
 
 connection = context.config.attributes["connection"]
