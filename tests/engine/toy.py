@@ -151,6 +151,9 @@ class _Toy(Action):
     Fields = NoteFields
     examples = ({"text": "hello"},)
 
+    def subject(self, fields: NoteFields) -> str:
+        return str(fields.extra.get("about", ""))
+
     def _write(self, fields: NoteFields, client: ToyClient, key: str) -> Outcome:
         target = client.target
         if target.gate is not None:
