@@ -11,7 +11,10 @@ from automations.model.states import DeliveryStatus, RunStatus
 
 @dataclass(frozen=True)
 class NewRun:
-    """A verdict as a row: queued to run, filtered with its reason, or parked because the recipe is broken."""
+    """A verdict as a row: queued to run, filtered with its reason, or parked because the recipe is broken.
+
+    replay_number: 0 for an event's first run of a recipe. replay_of: the run that this one goes through again.
+    """
 
     recipe_id: int
     version_id: int
@@ -24,6 +27,9 @@ class NewRun:
     reason_kind: str = ""
     connection_id: int = 0
     memory: dict[str, Any] | None = None
+    replay_number: int = 0
+    replay_of: int | None = None
+    replay_job_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,7 @@ class Opening:
     reason: str = ""
     reason_kind: str = ""
     outputs: dict[str, Any] | None = None
+    item_key: str = ""
 
 
 @dataclass(frozen=True)

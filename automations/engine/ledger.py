@@ -14,12 +14,13 @@ from typing import Any
 from sqlalchemy import Connection as SqlConnection
 
 from automations.clock import Clock
-from automations.engine.changes import Changes, Claim, Closing, DecidedEvent, NewRun, Opening, RunUpdate
+from automations.engine.changes import Changes, Claim, Closing, DecidedEvent, Opening, RunUpdate
 from automations.engine.lanes import Lanes
 from automations.engine.leases import Leases, in_chunks, marks
+from automations.engine.newcomers import Newcomers
 from automations.model.columns import dump_json, micros, storable
 from automations.model.database import Database
-from automations.model.states import DeliveryStatus, RunStatus
+from automations.model.states import DeliveryStatus
 
 
 def _json(value: Any) -> str | None:
@@ -32,6 +33,7 @@ class Ledger(Leases):
     def __init__(self, database: Database, clock: Clock, owner: str) -> None:
         super().__init__(database, clock, owner)
         self._lanes = Lanes(database)
+        self._newcomers = Newcomers(database)
 
     # -- deciding
 
@@ -59,7 +61,7 @@ class Ledger(Leases):
                     for e in mine
                 ],
             )
-            return self._insert_runs(connection, [run for event in mine for run in event.runs], now)
+            return self._newcomers.insert(connection, [run for event in mine for run in event.runs], now)
 
     def _still_undecided(self, connection: SqlConnection, ids: Sequence[int]) -> set[int]:
         lock = "" if self._database.on_sqlite else " FOR UPDATE"
@@ -68,30 +70,6 @@ class Ledger(Leases):
             sql = f"SELECT id FROM event WHERE decided_at IS NULL AND id IN ({marks(chunk)}){lock}"  # noqa: S608
             found |= {row[0] for row in connection.exec_driver_sql(self._sql(sql), tuple(chunk))}
         return found
-
-    def _insert_runs(self, connection: SqlConnection, runs: Sequence[NewRun], now: int) -> int:
-        queued_lanes = sorted({run.lane for run in runs if run.lane and run.status == RunStatus.QUEUED})
-        self._lanes.lock(connection, queued_lanes)
-        busy = self._lanes.occupied(connection, queued_lanes)
-        rows: list[tuple[Any, ...]] = []
-        ready = 0
-        for run in runs:
-            queued = run.status == RunStatus.QUEUED
-            free = queued and (run.lane is None or run.lane not in busy)
-            if queued and run.lane:
-                busy.add(run.lane)
-            ready += free
-            rows.append(
-                (
-                    run.recipe_id, run.version_id, run.event_id, 0, run.record_key, storable(run.label),
-                    run.lane if queued else None, str(run.status), storable(run.reason), run.reason_kind, -1,
-                    run.connection_id, now if free else None, 0, 0, _json(run.memory), now,
-                    None if queued else now,
-                )
-            )  # fmt: skip
-        if rows:
-            connection.exec_driver_sql(self._sql(_INSERT_RUN), rows)
-        return ready
 
     # -- working
 
@@ -132,7 +110,7 @@ class Ledger(Leases):
             )
         ids: dict[tuple[int, int, int], int] = {}
         for chunk in in_chunks([o for o in openings if o.delivery_id is None], 200):
-            one = "(" + ", ".join("?" * 15) + ")"
+            one = "(" + ", ".join("?" * 16) + ")"
             rows = [value for o in chunk for value in _opening_row(o, now)]
             sql = self._sql(_INSERT_DELIVERY.format(values=", ".join([one] * len(chunk))))
             for delivery_id, run_id, step_index, item_index in connection.exec_driver_sql(sql, tuple(rows)):
@@ -194,21 +172,13 @@ def _opening_row(o: Opening, now: int) -> tuple[Any, ...]:
     return (
         o.run_id, o.step_index, o.item_index, o.step_name, o.action, o.connection_id, str(o.status), storable(o.reason),
         o.reason_kind, _json(o.fields), _json(o.outputs), o.idempotency_key, 1 if sending else 0, now,
-        None if sending else now,
+        None if sending else now, o.item_key,
     )  # fmt: skip
 
 
-_INSERT_RUN = """
-INSERT INTO run (recipe_id, version_id, event_id, replay_number, record_key, label, lane, status, reason,
-  reason_kind, step_index, connection_id, claimable_at, lease_counter, claims_without_end, memory, created_at,
-  finished_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (recipe_id, event_id, replay_number) DO NOTHING
-"""
-
 _INSERT_DELIVERY = """
 INSERT INTO delivery (run_id, step_index, item_index, step_name, action, connection_id, status, reason,
-  reason_kind, fields, outputs, idempotency_key, attempts, created_at, closed_at)
+  reason_kind, fields, outputs, idempotency_key, attempts, created_at, closed_at, item_key)
 VALUES {values}
 ON CONFLICT (run_id, step_index, item_index) DO UPDATE SET status=excluded.status
 RETURNING id, run_id, step_index, item_index
