@@ -25,6 +25,7 @@ from automations.engine.contracts.fields import (
     field,
 )
 from automations.engine.contracts.happenings import Arrival, Occurrence, changed_names
+from automations.engine.contracts.imprints import Became, Imprint, Verb
 from automations.engine.contracts.kinds import (
     ConnectionKind,
     ConnectionReport,
@@ -51,6 +52,7 @@ __all__ = [
     "Arrival",
     "Batch",
     "BatchItem",
+    "Became",
     "BatchLimits",
     "BudgetLeft",
     "Call",
@@ -65,6 +67,7 @@ __all__ = [
     "DoorReply",
     "ExchangeRecord",
     "Fields",
+    "Imprint",
     "InboundRequest",
     "ItemResult",
     "JsonObject",
@@ -77,6 +80,7 @@ __all__ = [
     "Snippet",
     "Trigger",
     "TriggerFields",
+    "Verb",
     "changed_names",
     "error_as_json",
     "field",

@@ -19,6 +19,7 @@ class Call:
 
     idempotency_key: the same for every attempt. attempt: 1 for the first. in_doubt: an earlier attempt may
     have done the work. now, first_at: ISO 8601, UTC; when the first attempt began, `now` itself for the first.
+    depth: how many runs lie between what happened outside and this one; 0 for most.
     """
 
     idempotency_key: str
@@ -27,6 +28,7 @@ class Call:
     now: str = ""
     first_at: str = ""
     validate_only: bool = False
+    depth: int = 0
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from automations.engine.contracts.fields import ConnectionSettings, JsonObject
 from automations.engine.contracts.happenings import Arrival, Occurrence
+from automations.engine.contracts.imprints import Imprint
 from automations.engine.contracts.reaching import DirectoryLike, DoorLike, Pool
 
 
@@ -80,6 +81,7 @@ class ConnectionKind:
     hooks_at_most: how many webhooks the other product lets one user have.
     watched_lists: the directory lists whose entries recipes depend on; they are read anew from time to time.
     budgets: what its calls are paid from, as pages show it.
+    may_circle: what recipes write may come back as its events, directly (`imprint` knows it again) or by other ways.
     """
 
     kind: ClassVar[str]
@@ -94,6 +96,7 @@ class ConnectionKind:
     hooks_at_most: ClassVar[int | None] = None
     watched_lists: ClassVar[tuple[str, ...]] = ()
     budgets: ClassVar[tuple[Pool, ...]] = ()
+    may_circle: ClassVar[bool] = False
 
     def client(self, settings: Any, door: DoorLike, directory: DirectoryLike) -> Any:
         """Return what this kind's triggers and actions call. Opens nothing."""
@@ -150,6 +153,13 @@ class ConnectionKind:
     def names(self, occurrence: Occurrence) -> Mapping[str, Any]:
         """Return what templates may read at the top besides the record: one value for each of `Trigger.names`."""
         return {}
+
+    def imprint(self, occurrence: Occurrence, directory: DirectoryLike) -> Imprint | None:
+        """Return what a write of ours would have left, had it made this happen; None where it cannot have.
+
+        It cannot where the other side says that a person did it in the product itself, or another account.
+        """
+        return None
 
     def origins(self, settings: Any) -> frozenset[str]:
         """Return the origins whose pages may post with the write key, such as `https://shop.example`; `*` for all."""

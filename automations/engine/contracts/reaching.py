@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 
 from automations.engine.contracts.fields import JsonObject
+from automations.engine.contracts.imprints import Became, Imprint
 
 
 class DoorMode(StrEnum):
@@ -82,6 +83,10 @@ class Pool:
     limit: int | None = None
 
 
+def _nobody_asks(record_key: str) -> None:
+    """Forget what was made."""
+
+
 @dataclass(frozen=True)
 class BudgetLeft:
     """What is left of a pool in its present window."""
@@ -125,3 +130,11 @@ class DirectoryLike(Protocol):
 
     def observe(self, pool: Pool, most: int, left: int | None = None) -> None:
         """Take down what the other side says of a budget: its limit, and what is left of it."""
+
+    def writing(self, imprints: Sequence[Imprint]) -> AbstractContextManager[Became]:
+        """Take down what the block is about to write, before it leaves, so that its echo is known as our own.
+
+        The block tells the key of what it made as soon as it knows it. When it fails with anything but
+        OutcomeUnknownError, nothing was written and nothing is remembered. Where nobody asks, nothing is taken down.
+        """
+        return nullcontext(_nobody_asks)
