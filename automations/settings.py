@@ -36,7 +36,8 @@ class Settings(BaseSettings):
         description="Empty: SQLite in the instance folder. Or `postgresql+psycopg://…`, which scales out.",
     )
     queue_url: str = Field(
-        default="", description="Where wake-ups travel. Empty: a SQLite file beside the database."
+        default="",
+        description="Where wake-ups travel. Empty: a file in the instance folder, or the PostgreSQL database. Or `redis://…`.",
     )
     public_url: str = Field(
         default="http://127.0.0.1:8000", description="How the outside reaches this app; used for webhooks."
@@ -89,7 +90,9 @@ class Settings(BaseSettings):
 
     @property
     def resolved_queue_url(self) -> str:
-        return self.queue_url or f"sqlite:///{self.instance.absolute() / 'queue.db'}"
+        if self.queue_url or not self.on_sqlite:
+            return self.queue_url or self.resolved_database_url
+        return f"sqlite:///{self.instance.absolute() / 'queue.db'}"
 
 
 def load_settings(instance: Path | None = None) -> Settings:

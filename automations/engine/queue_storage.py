@@ -1,0 +1,209 @@
+"""Where Huey keeps wake-ups: a SQLite file on one machine, PostgreSQL or Redis between machines.
+
+Each waits without polling: the file for the machine's doorbell, PostgreSQL for a notification, Redis in a blocking
+pop. A queue that is away is asked again every second, with one line in the log when it goes and one when it is back.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any, Protocol
+
+import structlog
+from huey import Huey, RedisHuey, SqliteHuey
+from huey.storage import PostgresStorage, RedisStorage, SqliteStorage
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from automations.engine.doorbell import Doorbell
+from automations.errors import SettingsError
+
+NAME = "automations"
+WAIT_S = 5.0
+POP_S = 1
+RETRY_S = 1.0
+PATIENCE_S = 3
+_TABLES_LOCK = 4_150_222
+
+# Nothing in the queue is worth a wait for the disk, and a server that does not answer must not be waited for.
+_POSTGRES_OPTIONS = "-c synchronous_commit=off -c statement_timeout=5000 -c lock_timeout=3000"
+_log = structlog.get_logger("queue")
+
+
+class _Patient:
+    """What all three share: trouble with the queue ends no thread and fills no log."""
+
+    bell: Doorbell
+    _away = False
+
+    def _take(self) -> Any:
+        """Return the next wake-up, None where none came in time. Raises what the queue's library raises."""
+        raise NotImplementedError
+
+    def dequeue(self) -> Any:
+        try:
+            found = self._take()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the queue is asked again
+            if not self._away:
+                _log.warning("queue.away", error=type(error).__name__)
+            self._away = True
+            self.bell.wait(RETRY_S)
+            return None
+        if self._away:
+            _log.info("queue.back")
+            self._away = False
+        return found
+
+
+class _FileStorage(_Patient, SqliteStorage):  # type: ignore[misc]
+    """A SQLite file. One write lock in it at a time, so it is for one machine."""
+
+    blocking = True
+
+    def __init__(self, *args: Any, bell: Doorbell, **kwargs: Any) -> None:
+        self.bell = bell
+        super().__init__(*args, **kwargs)
+
+    def _take(self) -> Any:
+        found = SqliteStorage.dequeue(self)
+        if found is None:
+            self.bell.wait(WAIT_S)
+            found = SqliteStorage.dequeue(self)
+        return found
+
+
+class _PostgresQueue(_Patient, PostgresStorage):  # type: ignore[misc]
+    """PostgreSQL: one unlogged table, and a notification that makes every waiting worker look for it once."""
+
+    def __init__(self, *args: Any, bell: Doorbell, **kwargs: Any) -> None:
+        self.bell = bell
+        self._tables_made = False
+        super().__init__(*args, create_tables=False, table_prefix="automations_wake", **kwargs)
+
+    def _create_connection(self) -> Any:
+        """Connect, and make the tables at the first time; `if not exists` alone does not stand two at once."""
+        connection = self._connect()
+        if not self._tables_made:
+            with connection.transaction():
+                connection.execute("SELECT pg_advisory_xact_lock(%s)", (_TABLES_LOCK,))
+                for statement in self.ddl:
+                    connection.execute(statement.replace("create table", "create unlogged table"))
+            self._tables_made = True
+        return connection
+
+    def enqueue(self, data: bytes, priority: float | None = None) -> None:
+        text = (
+            f"WITH put AS (INSERT INTO {self.table_task} (queue, data, priority) VALUES (%s, %s, %s)) "  # noqa: S608
+            "SELECT pg_notify(%s, '')"
+        )
+        self.sql(text, (self.name, data, priority or 0, self.channel))
+
+    def _take(self) -> Any:
+        """Listen first, look then, wait last: what comes in between has rung already."""
+        connection = self._listen_conn()
+        _forget_notifications(connection)
+        found = self._dequeue()
+        if found is None:
+            self.bell.wait(WAIT_S, connection.fileno())
+            _forget_notifications(connection)
+            found = self._dequeue()
+        return found
+
+
+def _forget_notifications(connection: Any) -> None:
+    """Read what has arrived; raises OperationalError where the server closed the connection."""
+    connection.pgconn.consume_input()
+    while connection.pgconn.notifies() is not None:
+        pass
+
+
+class _RedisQueue(_Patient, RedisStorage):  # type: ignore[misc]
+    """Redis: a list, and the blocking pop."""
+
+    def __init__(self, *args: Any, bell: Doorbell, **kwargs: Any) -> None:
+        self.bell = bell
+        super().__init__(*args, read_timeout=POP_S, **kwargs)
+
+    def _take(self) -> Any:
+        return RedisStorage.dequeue(self)
+
+
+class _MakesHuey(Protocol):
+    def __call__(self, url: str, bell: Doorbell) -> Huey: ...
+
+
+def make_huey(url: str, bell: Doorbell) -> Huey:
+    """Return the queue at this address; nothing is connected before its first use.
+
+    Raises SettingsError where there is no such kind of address, or its library is not installed.
+    """
+    scheme = url.partition(":")[0].partition("+")[0]
+    make = _KINDS.get(scheme)
+    if make is None:
+        raise SettingsError(
+            f"AUTOMATIONS_QUEUE_URL begins with {scheme!r}, which no queue here does. Leave it empty, or write "
+            "postgresql+psycopg://…, redis://… or sqlite:///…"
+        )
+    return make(url, bell)
+
+
+def _in_file(url: str, bell: Doorbell) -> Huey:
+    return SqliteHuey(
+        NAME,
+        storage_class=_FileStorage,
+        results=False,
+        store_none=False,
+        filename=url.removeprefix("sqlite:///"),
+        fsync=False,
+        bell=bell,
+    )
+
+
+def _in_postgres(url: str, bell: Doorbell) -> Huey:
+    try:
+        dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    except (ArgumentError, ValueError) as error:
+        raise SettingsError(
+            "AUTOMATIONS_QUEUE_URL is no address. Write postgresql+psycopg://user:password@host/database."
+        ) from error
+    return Huey(
+        NAME,
+        storage_class=_PostgresQueue,
+        results=False,
+        store_none=False,
+        dsn=dsn,
+        bell=bell,
+        connect_timeout=PATIENCE_S,
+        tcp_user_timeout=PATIENCE_S * 1000,
+        keepalives_idle=10,
+        keepalives_interval=5,
+        options=_POSTGRES_OPTIONS,
+        application_name=f"{NAME} wake-ups",
+    )
+
+
+def _in_redis(url: str, bell: Doorbell) -> Huey:
+    if importlib.util.find_spec("redis") is None:
+        raise SettingsError(
+            "AUTOMATIONS_QUEUE_URL names a Redis, and the package for it is not installed. Install it with "
+            "`pip install 'automations[redis]'`, or leave the setting empty."
+        )
+    from redis import ConnectionPool
+
+    try:
+        pool = ConnectionPool.from_url(
+            url, socket_connect_timeout=PATIENCE_S, socket_timeout=PATIENCE_S, health_check_interval=30
+        )
+    except ValueError as error:
+        raise SettingsError("AUTOMATIONS_QUEUE_URL is no address. Write redis://host:6379/0.") from error
+    return RedisHuey(
+        NAME, storage_class=_RedisQueue, results=False, store_none=False, connection_pool=pool, bell=bell
+    )
+
+
+_KINDS: dict[str, _MakesHuey] = {
+    "sqlite": _in_file,
+    "postgresql": _in_postgres,
+    "redis": _in_redis,
+    "rediss": _in_redis,
+}
