@@ -102,6 +102,7 @@ def _copied(column: Column[object], block: int, step_us: int, spans: Mapping[str
     if name == "dedupe_key":
         return f"dedupe_key || '-{block}'"
     if name == "record_key":
-        event = "id" if table == "event" else "event_id"
-        return f"'deal:' || (({event}+{block * spans['event']}) % {RECORDS})"
+        event = f"({'id' if table == 'event' else 'event_id'}+{block * spans['event']})"
+        # The remainder, without the sign that the drivers take for a mark.
+        return f"'deal:' || ({event}-{event}/{RECORDS}*{RECORDS})"
     return name
