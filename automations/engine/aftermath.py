@@ -126,9 +126,11 @@ class Aftermath:
                     idempotency_key=idempotency_key(walk, step.index, move.item_index),
                     reason=move.reason,
                     reason_kind=move.reason_kind,
+                    outputs=move.outputs,
+                    item_key=move.item_key,
                 )
             )
-        walk.done(move.status, None, move.reason)
+        walk.done(move.status, move.outputs, move.reason)
 
     # -- look-ups
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from automations.clock import Clock
 from automations.engine.connections import Connections
 from automations.engine.context import iso
 from automations.engine.contracts import (
+    ActionFields,
     BatchItem,
     Call,
     ConnectionKind,
@@ -80,12 +81,11 @@ class Doorstep:
 
         def perform() -> Outcome:
             nonlocal settling
-            settling = send.in_doubt and not send.step.action.repeatable_for(send.fields)
-            if settling:
-                settled = send.step.action.settle(send.fields, way.client, call)
+            for fields, asked in _doubts(send, call):
+                settled = send.step.action.settle(fields, way.client, asked)
                 if settled is not None:
                     return settled
-                settling = False
+            settling = False
             return send.step.action.perform(send.fields, way.client, replace(call, in_doubt=False))
 
         result = self._timed(perform, way)
@@ -186,6 +186,23 @@ class Doorstep:
         exchanges = [exchange.as_json() for exchange in door.exchanges] if door else []
         duration_ms = round((time.perf_counter() - start_s) * 1000)
         return Result(_without_secrets(outcome, way.secrets), exchanges, started_at, duration_ms)
+
+
+def _doubts(send: Send, call: Call) -> Iterator[tuple[ActionFields, Call]]:
+    """Yield what must be settled before anything is sent: an earlier run's try first, then this run's own."""
+    if not send.in_doubt:
+        return
+    action, doubt = send.step.action, send.doubt
+    if doubt is not None:
+        same = doubt.fields == send.fields
+        if not (action.repeatable_for(doubt.fields) and (same or action.repeatable)):
+            yield (
+                doubt.fields,
+                replace(call, idempotency_key=doubt.key, in_doubt=True, first_at=iso(doubt.first_tried_at)),
+            )
+    is_own = doubt is None or send.attempts > 0
+    if is_own and not action.repeatable_for(send.fields):
+        yield send.fields, call
 
 
 def _checked(outcome: Any) -> Outcome:

@@ -10,14 +10,16 @@ from typing import Any
 import structlog
 from sqlmodel import col, select
 
+from automations.engine.carrying import carried_by
 from automations.engine.catalog import BrokenRecipe, Catalog
 from automations.engine.changes import Claim
 from automations.engine.compiled import CompiledRecipe
 from automations.engine.contracts import Occurrence
 from automations.engine.decider import EVENT_COLUMNS, Kinds, StoredEvent, envelope_of
+from automations.engine.done_before import Carried, CarriedEffects, PastDelivery
 from automations.engine.doorstep import Result
 from automations.engine.retry import CLAIMS_MAX
-from automations.engine.stepping import PastDelivery, Send, Walk
+from automations.engine.stepping import Send, Walk
 from automations.errors import AutomationError
 from automations.model.database import Database
 from automations.model.history import Delivery
@@ -127,13 +129,20 @@ class Loader:
         """Return a hand for each claim, or why it cannot go on."""
         events = self._events([claim.event_id for claim in claims])
         past = self._past([claim.run_id for claim in claims if claim.counter > 1])
-        return [self._hand(claim, events.get(claim.event_id), past.get(claim.run_id, {})) for claim in claims]
+        carried = carried_by(self._database, [claim.run_id for claim in claims if claim.replay_number])
+        return [
+            self._hand(
+                claim, events.get(claim.event_id), past.get(claim.run_id, {}), carried.get(claim.run_id, ())
+            )
+            for claim in claims
+        ]
 
     def _hand(
         self,
         claim: Claim,
         found: tuple[StoredEvent, Occurrence] | None,
         past: dict[tuple[int, int], PastDelivery],
+        carried: Sequence[Carried],
     ) -> Hand | Unusable:
         recipe = self._catalog.version(claim.version_id)
         if claim.claims_without_end > CLAIMS_MAX:
@@ -143,7 +152,9 @@ class Loader:
             return Unusable(claim, recipe.error.message, recipe.error.kind)
         if found is None:
             return Unusable(claim, "its event is gone or cannot be read", "event")
-        return Hand(claim, _walk(claim, recipe, *found, past), len(found[0].payload))
+        walk = _walk(claim, recipe, *found, past)
+        walk.carried = CarriedEffects(carried)
+        return Hand(claim, walk, len(found[0].payload))
 
     def _events(self, ids: Sequence[int]) -> dict[int, tuple[StoredEvent, Occurrence]]:
         # Two recipes may want one event, so what is remembered is read and not taken.
@@ -197,6 +208,7 @@ def _walk(
         memory=claim.memory,
         run_id=claim.run_id,
         replay_number=claim.replay_number,
+        step_index=int(claim.memory.get("begin", 0)),
         past=past,
     )
     needs = bool(recipe.needs) or bool(claim.memory.get("undetermined"))
@@ -213,4 +225,5 @@ def _past_delivery(row: Delivery) -> PastDelivery:
         outputs=row.outputs,
         attempts=row.attempts,
         created_at=row.created_at,
+        idempotency_key=row.idempotency_key,
     )

@@ -6,7 +6,7 @@ Real runs and test-runs walk the same way; only who carries out the moves differ
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,9 +14,9 @@ from automations.engine.compiled import CompiledRecipe, CompiledStep
 from automations.engine.conditions import judge
 from automations.engine.context import Envelope, build_context, with_item
 from automations.engine.contracts import ActionFields, JsonObject, Occurrence
-from automations.engine.definition import FOR_EACH_MAX
-from automations.engine.templating import MISSING, render
-from automations.errors import AutomationError, FieldsError, MappingError, RecipeError
+from automations.engine.done_before import CARRIED, Carried, CarriedEffects, Doubt, PastDelivery
+from automations.engine.items import item_keys, items_of
+from automations.errors import AutomationError, FieldsError, RecipeError
 from automations.model.states import CLOSED_DELIVERIES, DeliveryStatus, RunStatus
 
 
@@ -31,6 +31,7 @@ class LookUp:
 class Send:
     """Make one delivery. delivery_id None: it has no row yet. in_doubt: an earlier try may have done it.
 
+    doubt: an earlier run's try, settled before this run's own. item_key: as in `model.history.Delivery`.
     subject: whom or what it is about, as its target knows them; empty where that does not matter.
     """
 
@@ -43,6 +44,8 @@ class Send:
     in_doubt: bool = False
     first_tried_at: datetime | None = None
     subject: str = ""
+    doubt: Doubt | None = None
+    item_key: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class Close:
     reason: str
     reason_kind: str = ""
     error: AutomationError | None = None
+    outputs: JsonObject | None = None
+    item_key: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,24 +82,13 @@ class End:
 Move = LookUp | Send | Close | WaitUntil | End
 
 
-@dataclass(frozen=True)
-class PastDelivery:
-    """A delivery that exists already, from before a wait, a retry or a crash."""
-
-    delivery_id: int
-    status: DeliveryStatus
-    reason_kind: str
-    fields: JsonObject | None
-    outputs: JsonObject | None
-    attempts: int
-    created_at: datetime | None = None
-
-
 @dataclass
 class Walk:
     """One run on its way. `next_move` tells what to do; `done` takes what came of it.
 
-    memory: what must survive a restart: `related`, `steps`, `waited` (index of the last step waited for).
+    memory: what must survive a restart: `related`, `steps`, `waited` (index of the last step waited for), `begin`
+    (index of the first step that a replay goes through). carried: what earlier runs did. keys: idempotency keys
+    that are not this run's own, by step and item.
     """
 
     recipe: CompiledRecipe
@@ -107,8 +101,11 @@ class Walk:
     item_index: int = 0
     past: dict[tuple[int, int], PastDelivery] = field(default_factory=dict)
     must_look_up: bool = False
+    carried: CarriedEffects = field(default_factory=CarriedEffects)
+    keys: dict[tuple[int, int], str] = field(default_factory=dict)
     _context: JsonObject | None = None
     _items: Sequence[Any] | None = None
+    _keys: Sequence[str] | None = None
 
     @property
     def context(self) -> JsonObject:
@@ -134,7 +131,7 @@ class Walk:
             return LookUp(self.recipe.connection.id)
         while self.step_index < len(self.recipe.steps):
             step = self.recipe.steps[self.step_index]
-            if step.part.wait_s and self.memory.get("waited", -1) < step.index:
+            if step.part.wait_s and not self._has_waited(step):
                 return WaitUntil(
                     now + timedelta(seconds=step.part.wait_s), f"waits {step.part.wait} before {step.name}"
                 )
@@ -150,6 +147,9 @@ class Walk:
             if move is not None:
                 return move
         return End(RunStatus.SUCCEEDED)
+
+    def _has_waited(self, step: CompiledStep) -> bool:
+        return self.memory.get("waited", -1) >= step.index or self.carried.begun(step.name)
 
     def waited(self) -> None:
         """Note that the step's `wait` is over when the run comes back."""
@@ -180,55 +180,62 @@ class Walk:
             self._remember(step, DeliveryStatus.SKIPPED, None, "there was nothing to go through")
         self.step_index += 1
         self.item_index = 0
-        self._items = None
+        self._items = self._keys = None
 
     def _items_of(self, step: CompiledStep) -> Sequence[Any]:
         if self._items is None:
-            self._items = [None] if step.for_each is None else self._each(step)
+            self._items = items_of(step, self.context)
         return self._items
-
-    def _each(self, step: CompiledStep) -> Sequence[Any]:
-        assert step.for_each is not None
-        try:
-            found = render(step.for_each, self.context)
-        except MappingError as error:
-            raise MappingError(
-                f"Step {step.name!r}, for_each: {error.message}", step=step.name, field="for_each"
-            ) from error
-        if found is MISSING or found is None:
-            return []
-        if not isinstance(found, list):
-            raise MappingError(
-                f"Step {step.name!r}: for_each needs a list and found {type(found).__name__}. Choose a field that "
-                "holds a list.",
-                step=step.name,
-                field="for_each",
-            )
-        if len(found) > FOR_EACH_MAX:
-            raise MappingError(
-                f"Step {step.name!r}: for_each found {len(found)} items; {FOR_EACH_MAX} is the most.",
-                step=step.name,
-                field="for_each",
-            )
-        return found
 
     def _item_move(self, step: CompiledStep, items: Sequence[Any]) -> Move | None:
         """Return the move for the present item, or None when it was over already."""
         past = self.past.get((step.index, self.item_index))
+        key = self._item_key(step, items)
+        earlier = self.carried.of(step.name, key, self.item_index)
         if past is not None:
-            return self._again(step, past)
+            return self._again(step, past, earlier, key)
+        index = self.item_index
+        if earlier is not None and earlier.closed:
+            self.keys[step.index, index] = earlier.idempotency_key
+            return Close(
+                step, index, earlier.status, earlier.reason, CARRIED, outputs=earlier.outputs, item_key=key
+            )
         context = self.context
         if step.for_each is not None:
-            context = with_item(context, items[self.item_index], self.item_index, len(items))
+            context = with_item(context, items[index], index, len(items))
         try:
             refused = self._refusal(step, context)
             if refused:
-                return Close(step, self.item_index, DeliveryStatus.SKIPPED, refused, "condition")
+                return Close(step, index, DeliveryStatus.SKIPPED, refused, "condition", item_key=key)
             rendered = step.mapping.render(context)
         except RecipeError as error:
-            return Close(step, self.item_index, DeliveryStatus.PARKED, error.message, error.kind, error)
+            return _unfilled(step, index, error, key)
         subject = step.action.subject(rendered.typed)
-        return Send(step, self.item_index, rendered.typed, rendered.left_out, subject=subject)
+        send = Send(step, index, rendered.typed, rendered.left_out, subject=subject, item_key=key)
+        return self._after_doubt(send, earlier)
+
+    def _item_key(self, step: CompiledStep, items: Sequence[Any]) -> str:
+        if step.for_each is None:
+            return ""
+        if self._keys is None:
+            self._keys = item_keys(items)
+        return self._keys[self.item_index]
+
+    def _after_doubt(self, send: Send, earlier: Carried | None) -> Move:
+        """Return the send with what an earlier run may have done of it.
+
+        The same values go on under their first key.
+        """
+        if earlier is None or earlier.closed:
+            return send
+        try:
+            fields = send.step.mapping.typed(earlier.fields or {})
+        except FieldsError as error:
+            return _unfilled(send.step, send.item_index, error, send.item_key)
+        if fields == send.fields:
+            self.keys.setdefault((send.step.index, send.item_index), earlier.idempotency_key)
+        doubt = Doubt(fields, earlier.idempotency_key, earlier.tried_at)
+        return replace(send, in_doubt=True, doubt=doubt)
 
     def _refusal(self, step: CompiledStep, context: Mapping[str, Any]) -> str:
         if step.only_if is None:
@@ -238,7 +245,10 @@ class Walk:
             return ""
         return next((r.sentence for r in judgement.why if not r.passed), "its condition is not met")
 
-    def _again(self, step: CompiledStep, past: PastDelivery) -> Move | None:
+    def _again(
+        self, step: CompiledStep, past: PastDelivery, earlier: Carried | None, item_key: str
+    ) -> Move | None:
+        self.keys[step.index, self.item_index] = past.idempotency_key
         if past.status in CLOSED_DELIVERIES:
             self.done(past.status, past.outputs)
             return None
@@ -250,9 +260,9 @@ class Walk:
         try:
             fields = step.mapping.typed(past.fields or {})
         except FieldsError as error:
-            return Close(step, self.item_index, DeliveryStatus.PARKED, error.message, error.kind, error)
+            return _unfilled(step, self.item_index, error, item_key)
         in_doubt = past.status == DeliveryStatus.SENDING or past.reason_kind == "unknown"
-        return Send(
+        send = Send(
             step,
             self.item_index,
             fields,
@@ -261,7 +271,9 @@ class Walk:
             in_doubt=in_doubt,
             first_tried_at=past.created_at,
             subject=step.action.subject(fields),
+            item_key=item_key,
         )
+        return self._after_doubt(send, earlier) if in_doubt else send
 
     @property
     def target_connection_id(self) -> int:
@@ -273,7 +285,15 @@ class Walk:
         return 0
 
 
+def _unfilled(step: CompiledStep, item_index: int, error: RecipeError, item_key: str) -> Close:
+    parked = DeliveryStatus.PARKED
+    return Close(step, item_index, parked, error.message, error.kind, error, item_key=item_key)
+
+
 def idempotency_key(walk: Walk, step_index: int, item_index: int) -> str:
     """Return the key of one delivery: the same over attempts and restarts, another for a replay."""
+    kept = walk.keys.get((step_index, item_index))
+    if kept is not None:
+        return kept
     item = f"-{item_index}" if item_index else ""
     return f"run-{walk.run_id}-{walk.recipe.steps[step_index].name}{item}"

@@ -133,6 +133,7 @@ def _opening(hand: Hand, send: Send) -> Opening:
         fields=None if send.delivery_id else send.fields.model_dump(mode="json", exclude_unset=True),
         idempotency_key=idempotency_key(hand.walk, send.step.index, send.item_index),
         delivery_id=send.delivery_id,
+        item_key=send.item_key,
     )
 
 
