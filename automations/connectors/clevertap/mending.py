@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from automations.connectors.clevertap.policies import Nested
 from automations.engine.contracts import JsonObject
 from automations.errors import FieldsError
 
@@ -38,11 +39,13 @@ def misfit(field: str, value: Any, wanted: str) -> FieldsError:
 class Mender:
     """Mends the parts of one record. notes: what was changed, one short sentence each.
 
-    in_profile: profile keys have one more forbidden character than event properties.
+    in_profile: profile keys have one more forbidden character than event properties. nested: what becomes of
+    objects and lists where a single value belongs.
     """
 
-    def __init__(self, *, in_profile: bool) -> None:
+    def __init__(self, *, in_profile: bool, nested: Nested = "json") -> None:
         self.notes: list[str] = []
+        self._nested = nested
         self._forbidden = _FORBIDDEN_IN_PROFILES if in_profile else _FORBIDDEN_IN_EVENTS
 
     def name(self, name: str, field: str) -> str:
@@ -56,6 +59,21 @@ class Mender:
         if clean != name:
             self.notes.append(f"{name[:60]!r} was sent as {clean[:60]!r}")
         return clean
+
+    def unfolded(self, key: str, value: Any, field: str) -> Iterator[tuple[str, Any]]:
+        """Yield what is sent in place of a nested value, as (name, value): nothing, itself, or its parts.
+
+        Raises FieldsError where the step refuses nested values.
+        """
+        if self._nested == "refuse":
+            raise misfit(field, value, "a single value, and this step refuses nested ones")
+        if self._nested == "drop":
+            self.notes.append(f"{key!r} was left out, because it is nested")
+        elif self._nested == "flatten":
+            self.notes.append(f"{key!r} was sent in parts")
+            yield from _parts(key, value)
+        else:
+            yield key, value
 
     def scalar(self, key: str, value: Any) -> Any:
         """Return a text, number or boolean that fits; what is nested becomes JSON text."""
@@ -96,6 +114,16 @@ class Mender:
 def is_plain_list(value: Any) -> bool:
     """Say whether it is a list without anything nested in it."""
     return isinstance(value, list) and not any(isinstance(entry, dict | list) for entry in value)
+
+
+def _parts(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the single values inside a nested one under joined names; null ones say nothing and are left out."""
+    if isinstance(value, dict | list):
+        inner = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, part in inner:
+            yield from _parts(f"{key}_{name}", part)
+    elif value is not None:
+        yield key, value
 
 
 def as_text(value: Any) -> str:

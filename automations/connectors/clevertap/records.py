@@ -7,11 +7,12 @@ and `$delete`, its Web SDK for `$incr` and `$decr`; read 2026-11-22.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 from automations.connectors.clevertap.mending import Mender, is_plain_list, misfit, table
+from automations.connectors.clevertap.policies import DEFAULT, Policies
 from automations.connectors.clevertap.special_keys import is_special, special_value
 from automations.engine.contracts import JsonObject
 from automations.errors import FieldsError
@@ -37,10 +38,20 @@ RESERVED_EVENTS: Final = frozenset(
 
 @dataclass(frozen=True)
 class UploadRecord:
-    """One record ready to send. mended: what had to be changed, one short sentence each."""
+    """One record ready to send. mended: what had to be changed, one short sentence each.
+
+    drops_invalid: a key that CleverTap refuses may be left out, so that the rest arrives.
+    """
 
     record: JsonObject
     mended: list[str]
+    drops_invalid: bool = False
+
+    def without(self, key: str, why: str) -> UploadRecord:
+        """Return this profile record without one of its keys."""
+        data = {name: value for name, value in self.record["profileData"].items() if name != key}
+        note = f"{key!r} was left out: {why}"
+        return replace(self, record={**self.record, "profileData": data}, mended=[*self.mended, note])
 
 
 def profile_record(
@@ -49,19 +60,22 @@ def profile_record(
     timestamp: datetime | int | None,
     properties: Mapping[str, Any],
     operators: Mapping[str, Any],
+    policies: Policies = DEFAULT,
 ) -> UploadRecord:
-    """Return a profile record. Null unsets a property. Raises FieldsError for what CleverTap would refuse.
+    """Return a profile record. Raises FieldsError for what CleverTap would refuse and the policies do not mend.
 
     With both ids the record addresses the device, and its profile gets the identity.
     """
-    mender = Mender(in_profile=True)
+    mender = Mender(in_profile=True, nested=policies.nested)
     data: JsonObject = {}
     if identity and object_id:
         data["identity"] = _identity(identity)
     for key, value in properties.items():
+        if value is None and policies.if_null == "skip":
+            continue
         field = f"properties.{key}"
-        name = mender.name(key, field)
-        mender.put(data, name, _profile_value(name, value, mender, field), field)
+        for name, fitting in _profile_values(mender.name(key, field), value, mender, field, policies):
+            mender.put(data, name, fitting, field)
     for operator in _known_operators(operators):
         for key, value in _operands(operator, operators[operator]):
             field = f"operators.{operator}.{key}"
@@ -70,7 +84,7 @@ def profile_record(
             if change is not None:
                 mender.put(data, name, change, field)
     record = {"type": "profile", **_root(identity, object_id, timestamp), "profileData": data}
-    return UploadRecord(record, mender.notes)
+    return UploadRecord(record, mender.notes, drops_invalid=policies.if_invalid == "drop")
 
 
 def event_record(
@@ -79,6 +93,7 @@ def event_record(
     event_name: str,
     timestamp: datetime | int | None,
     properties: Mapping[str, Any],
+    policies: Policies = DEFAULT,
 ) -> UploadRecord:
     """Return an event record; null properties are left out. Raises FieldsError for what would be refused."""
     if identity and object_id:
@@ -87,18 +102,17 @@ def event_record(
             field="object_id",
             wanted="nothing",
         )
-    mender = Mender(in_profile=False)
+    mender = Mender(in_profile=False, nested=policies.nested)
     name = mender.name(event_name, "event_name")
     if name in RESERVED_EVENTS:
         raise misfit("event_name", event_name, "free: CleverTap keeps this event name for itself")
     data: JsonObject = {}
     for key, value in properties.items():
         field = f"properties.{key}"
-        if value is not None:
-            clean = mender.name(key, field)
-            is_items = name == "Charged" and clean == "Items"
-            fitting = _items(value, mender, field) if is_items else mender.scalar(clean, value)
-            mender.put(data, clean, fitting, field)
+        if name == "Charged" and key == "Items" and value is not None:
+            data[key] = _items(value, mender, field)
+        else:
+            _put_single(data, key, value, mender, field)
     root = _root(identity, object_id, timestamp)
     return UploadRecord({"type": "event", **root, "evtName": name, "evtData": data}, mender.notes)
 
@@ -124,17 +138,48 @@ def _seconds(timestamp: datetime | int) -> int:
     return seconds
 
 
-def _profile_value(name: str, value: Any, mender: Mender, field: str) -> Any:
+def _profile_values(
+    name: str, value: Any, mender: Mender, field: str, policies: Policies
+) -> Iterable[tuple[str, Any]]:
+    """Return what is sent for one property, as (name, value): mostly one, none or several by the policies."""
     if value is None:
-        return dict(_UNSET)
+        return [(name, dict(_UNSET))]
     if is_special(name):
-        return special_value(name, value, mender, field)
+        return _special(name, value, mender, field, policies)
     if name in _PASSED_THROUGH:
-        return value
+        return [(name, value)]
     if is_plain_list(value):
         # A multi-value property without values does not exist; that is what an empty list means.
-        return mender.texts(name, value) or dict(_UNSET)
-    return mender.scalar(name, value)
+        return [(name, mender.texts(name, value) or dict(_UNSET))]
+    return _single(name, value, mender, field)
+
+
+def _special(name: str, value: Any, mender: Mender, field: str, policies: Policies) -> list[tuple[str, Any]]:
+    try:
+        return [(name, special_value(name, value, mender, field))]
+    except FieldsError as error:
+        if policies.if_invalid == "park":
+            raise
+        mender.notes.append(f"{name!r} was left out: {error.value[:60]!r} is not {error.wanted}")
+        return []
+
+
+def _single(name: str, value: Any, mender: Mender, field: str) -> Iterable[tuple[str, Any]]:
+    """Return a value as single ones; a part of a nested one is named after it."""
+    if not isinstance(value, dict | list):
+        return [(name, mender.scalar(name, value))]
+    unfolded = mender.unfolded(name, value, field)
+    return [
+        (clean, mender.scalar(clean, part))
+        for key, part in unfolded
+        for clean in [key if key == name else mender.name(key, field)]
+    ]
+
+
+def _put_single(data: JsonObject, key: str, value: Any, mender: Mender, field: str) -> None:
+    if value is not None:
+        for name, fitting in _single(mender.name(key, field), value, mender, field):
+            mender.put(data, name, fitting, field)
 
 
 def _known_operators(operators: Mapping[str, Any]) -> Iterable[str]:
@@ -188,8 +233,6 @@ def _items(value: Any, mender: Mender, field: str) -> list[JsonObject]:
     for item in value[:_CHARGED_ITEMS]:
         flat: JsonObject = {}
         for key, part in item.items():
-            if part is not None:
-                name = mender.name(key, field)
-                mender.put(flat, name, mender.scalar(name, part), field)
+            _put_single(flat, key, part, mender, field)
         items.append(flat)
     return items

@@ -83,6 +83,16 @@ _WANTED: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
     "Age": (_age, "an age in years"),
     "DOB": (_date_of_birth, "a date of birth such as 1990-09-21"),
 }
+# With these codes CleverTap itself refuses a record for one of its keys.
+KEY_OF_CODE: Final = {
+    "514": "Gender",
+    "515": "Email",
+    "516": "Phone",
+    "517": "Employed",
+    "518": "Education",
+    "519": "Married",
+    "520": "Age",
+}
 _FLAG: Final = (_boolean, "true or false")
 _PLAIN: Final = frozenset({"Name", "Photo", "Tz", "Customer Type", "Identity", "FBID", "GPID", "Birthday"})
 

@@ -1,15 +1,17 @@
-"""How profiles and events travel together: one mixed list a call, in the order they came."""
+"""How profiles and events travel together: one mixed list a call, profiles before events, each in their order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
 
 from automations.connectors.clevertap.client import ClevertapClient
 from automations.connectors.clevertap.records import UploadRecord
+from automations.connectors.clevertap.special_keys import KEY_OF_CODE
+from automations.connectors.clevertap.timeliness import too_late_for_campaigns
 from automations.connectors.clevertap.verdicts import entries_for, verdicts
 from automations.engine.contracts import Action, Batch, BatchItem, ItemResult, JsonObject, Outcome
 from automations.errors import (
@@ -38,29 +40,34 @@ class UploadAction(Action):
     def check(self, fields: Any) -> None:
         self.record(fields)
 
+    def subject(self, fields: Any) -> str:
+        return str(fields.identity or fields.object_id or "").strip()
+
 
 @dataclass(frozen=True)
 class _Parcel:
-    """One item with its record, and its place among all items."""
+    """One item with its record, and its place among all items. again: it was refused once and lost a key."""
 
     place: int
     item: BatchItem
     upload: UploadRecord
     size: int
+    again: bool = False
 
 
 class UploadBatch(Batch):
     """Up to 1,000 records and 1 MB a call; each record keeps its own outcome.
 
-    A call that CleverTap cannot read is halved until the record at fault is found, so that the rest arrives.
+    A call that CleverTap cannot read is halved until the record at fault is found, so that the rest arrives. A
+    record that is refused for one of its keys is sent once more without it, where its step says so.
 
     Source: CleverTap, "Upload Events" (2026-06-30), "API Request Limit" (2026-03-17): 1,000 records a call, 15
-    calls at once for an account, which other tools share; read 2026-11-22.
+    calls at once for an account, which other tools share, so 10 are ours; read 2026-11-22.
     """
 
     key = "clevertap.upload"
     max_records = 1000
-    concurrent_calls = 4
+    concurrent_calls = 10
 
     def send(self, items: Sequence[BatchItem], client: ClevertapClient) -> Sequence[ItemResult]:
         results: list[ItemResult | None] = [None] * len(items)
@@ -72,6 +79,8 @@ class UploadBatch(Batch):
                 results[place] = ItemResult(RejectedError(error.message, code="fields"))
             else:
                 parcels.append(_Parcel(place, item, upload, len(orjson.dumps(upload.record))))
+        # An event that needs its profile finds it there, whichever of the two was ready first.
+        parcels.sort(key=lambda parcel: parcel.upload.record["type"] == "event")
         waiting = list(_calls(parcels))[::-1]
         while waiting:
             call = waiting.pop()
@@ -89,8 +98,12 @@ class UploadBatch(Batch):
                 half = len(call) // 2
                 waiting += [call[half:], call[:half]]
             else:
+                again = [lighter for parcel, result in answered if (lighter := _without_key(parcel, result))]
+                left = {parcel.place for parcel in again}
                 for parcel, result in answered:
-                    results[parcel.place] = result
+                    if parcel.place not in left:
+                        results[parcel.place] = result
+                waiting += list(_calls(again))
         return [result for result in results if result is not None]
 
     def _upload(
@@ -109,7 +122,8 @@ class UploadBatch(Batch):
             (
                 parcel,
                 ItemResult(
-                    error or _outcome(parcel), _own_part(parcel, reply.body, shared, len(call), client)
+                    error or _outcome(parcel),
+                    _own_part(parcel, reply.body, shared, len(call), client, taken=error is None),
                 ),
             )
             for parcel, error in zip(call, errors, strict=True)
@@ -139,14 +153,28 @@ def _calls(parcels: Sequence[_Parcel]) -> Iterator[list[_Parcel]]:
         yield call
 
 
+def _without_key(parcel: _Parcel, answer: ItemResult) -> _Parcel | None:
+    """Return what is sent again without the key that CleverTap refused; None where its answer stands."""
+    refusal, upload = answer.result, parcel.upload
+    if parcel.again or not upload.drops_invalid or not isinstance(refusal, RejectedError):
+        return None
+    key = KEY_OF_CODE.get(refusal.code)
+    if key is None or key not in upload.record.get("profileData", {}):
+        return None
+    lighter = upload.without(key, f"CleverTap does not take it (code {refusal.code})")
+    return replace(parcel, upload=lighter, size=len(orjson.dumps(lighter.record)), again=True)
+
+
 def _outcome(parcel: _Parcel) -> Outcome:
     action, upload = parcel.item.action, parcel.upload
     assert isinstance(action, UploadAction)
     summary, outputs = action.done(parcel.item.fields)
     if parcel.item.call.validate_only:
         summary = f"{summary}: checked by CleverTap, not stored"
-    if upload.mended:
-        summary = f"{summary} ({'; '.join(upload.mended)})"
+    late = too_late_for_campaigns(upload.record, parcel.item.call.now)
+    remarks = [*upload.mended, *([late] if late else [])]
+    if remarks:
+        summary = f"{summary} ({'; '.join(remarks)})"
     return Outcome({**outputs, "mended": upload.mended}, summary)
 
 
@@ -177,7 +205,13 @@ def _held_back(
 
 
 def _own_part(
-    parcel: _Parcel, body: JsonObject, shared: JsonObject | None, together: int, client: ClevertapClient
+    parcel: _Parcel,
+    body: JsonObject,
+    shared: JsonObject | None,
+    together: int,
+    client: ClevertapClient,
+    *,
+    taken: bool = False,
 ) -> JsonObject | None:
     """Return the exchange as this record saw it: its own line of the request and of the reply."""
     if shared is None:
@@ -185,5 +219,6 @@ def _own_part(
     record = parcel.upload.record
     own = {**shared, "body": {"d": [client.masked(record)]}, "batch_size": together}
     if shared["sent"] and body:
-        own["reply"] = client.masked({**body, "unprocessed": entries_for(record, body)})
+        # One that was taken shows no twin's refusal.
+        own["reply"] = client.masked({**body, "unprocessed": [] if taken else entries_for(record, body)})
     return own

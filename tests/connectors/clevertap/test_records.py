@@ -7,19 +7,22 @@ from typing import Any
 
 import pytest
 
+from automations.connectors.clevertap.policies import Policies
 from automations.connectors.clevertap.records import UploadRecord, event_record, profile_record
 from automations.errors import FieldsError
 from automations.sandbox.clevertap_rules import record_problem
 
 
-def profile(properties: dict[str, Any], operators: dict[str, Any] | None = None) -> UploadRecord:
-    upload = profile_record("7", None, None, properties, operators or {})
+def profile(
+    properties: dict[str, Any], operators: dict[str, Any] | None = None, **policies: Any
+) -> UploadRecord:
+    upload = profile_record("7", None, None, properties, operators or {}, Policies(**policies))
     assert record_problem(upload.record) is None
     return upload
 
 
-def event(properties: dict[str, Any], name: str = "Deal Won") -> UploadRecord:
-    upload = event_record("7", None, name, None, properties)
+def event(properties: dict[str, Any], name: str = "Deal Won", **policies: Any) -> UploadRecord:
+    upload = event_record("7", None, name, None, properties, Policies(**policies))
     assert record_problem(upload.record) is None
     return upload
 
@@ -86,6 +89,54 @@ def test_a_special_key_that_would_cost_the_record_never_leaves(key: str, given: 
     assert caught.value.field == f"properties.{key}"
     assert caught.value.value == str(given)
     assert caught.value.wanted
+
+
+def test_an_invalid_special_key_is_left_out_where_the_step_says_so() -> None:
+    upload = profile({"Phone": "030", "Gender": "X", "Name": "Ines"}, if_invalid="drop")
+    assert data(upload) == {"Name": "Ines"}
+    assert upload.mended == [
+        "'Phone' was left out: '030' is not a phone number with country code, such as +351912345678 (the filter e164 "
+        "makes one)",
+        "'Gender' was left out: 'X' is not M or F",
+    ]
+
+
+NESTED = {"address": {"city": "Porto", "zip": None}, "lines": [{"id": 1}, {"id": 2}], "plan": "pro"}
+
+
+def test_nested_values_can_be_flattened() -> None:
+    flat = {"address_city": "Porto", "lines_0_id": 1, "lines_1_id": 2, "plan": "pro"}
+    for upload in (profile(NESTED, nested="flatten"), event(NESTED, nested="flatten")):
+        assert data(upload) == flat
+        assert upload.mended == ["'address' was sent in parts", "'lines' was sent in parts"]
+    assert data(event({"tags": ["a", "b"]}, nested="flatten")) == {"tags_0": "a", "tags_1": "b"}
+    assert data(profile({"tags": ["a", "b"]}, nested="flatten")) == {"tags": ["a", "b"]}
+    assert data(event({"a": {"b.c": 1}}, nested="flatten")) == {"a_b_c": 1}
+
+
+def test_nested_values_can_be_dropped_or_refused() -> None:
+    for upload in (profile(NESTED, nested="drop"), event(NESTED, nested="drop")):
+        assert data(upload) == {"plan": "pro"}
+        assert "'address' was left out, because it is nested" in upload.mended
+    for make in (profile, event):
+        with pytest.raises(FieldsError, match="refuses nested"):
+            make(NESTED, nested="refuse")
+
+
+def test_parts_that_come_to_one_name_are_refused() -> None:
+    with pytest.raises(FieldsError, match="one would be lost"):
+        event({"a": {"b": 1}, "a_b": 2}, nested="flatten")
+
+
+def test_purchases_keep_their_items_whatever_becomes_of_nested_values() -> None:
+    items = [{"Name": "Growth", "extra": {"seats": 2}}]
+    upload = event({"Items": items, "more": {"a": 1}}, "Charged", nested="drop")
+    assert data(upload) == {"Items": [{"Name": "Growth"}]}
+
+
+def test_null_removes_a_property_or_leaves_it() -> None:
+    assert data(profile({"Plan": None})) == {"Plan": {"$delete": True}}
+    assert data(profile({"Plan": None, "Name": "Ines"}, if_null="skip")) == {"Name": "Ines"}
 
 
 def test_forbidden_characters_are_replaced_and_told() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from automations.connectors.clevertap.actions.delete_profile import DeleteProfile
 from automations.connectors.clevertap.actions.upload_event import UploadEvent
 from automations.connectors.clevertap.actions.upload_profile import UploadProfile
 from automations.connectors.clevertap.client import ClevertapClient
@@ -39,17 +40,17 @@ def kinds(results: Any) -> list[type]:
     return [type(item.result) for item in results]
 
 
-def test_profiles_and_events_share_a_call_and_keep_their_order(
+def test_profiles_and_events_share_a_call_profiles_first(
     ct: ClevertapSandbox, client: ClevertapClient
 ) -> None:
-    items = [profile(1, Name="Ines"), event(1), profile(2), event(2, Value=3)]
+    items = [event(1), profile(1, Name="Ines"), event(2, Value=3), profile(2)]
     results = UPLOAD.send(items, client)
     assert kinds(results) == [Outcome] * 4
     assert len(ct.calls) == 1
     assert ct.profiles["1"] == {"Name": "Ines"}
     assert [entry["identity"] for entry in ct.events] == ["1", "2"]
     sent = ct.requests[0].json["d"]
-    assert [record["type"] for record in sent] == ["profile", "event", "profile", "event"]
+    assert [record["type"] for record in sent] == ["profile", "profile", "event", "event"]
 
 
 def test_a_thousand_go_in_one_call_and_the_next_in_another(
@@ -214,6 +215,87 @@ def test_mends_are_told_to_people_and_to_later_steps(client: ClevertapClient) ->
     assert outcome.outputs["mended"] == ["'utm.source' was sent as 'utm_source'"]
     assert outcome.outputs["identity"] == "1"
     assert "utm_source" in outcome.summary
+
+
+def refusing(code: int, **record: Any) -> str:
+    entry = {"status": "fail", "code": code, "error": f"ErrorCode: {code}", "record": record}
+    return json.dumps({"status": "partial", "processed": 1, "unprocessed": [entry]})
+
+
+def choosy(identity: str, if_invalid: str, **properties: Any) -> BatchItem:
+    fields = UploadProfile.Fields(identity=identity, properties=properties, if_invalid=if_invalid)
+    return BatchItem(PROFILE, fields, Call(f"key-{identity}"))
+
+
+PHONE = {"Phone": "+351912345678", "Name": "Ines"}
+REFUSED = {"type": "profile", "identity": "1", "profileData": PHONE}
+
+
+def test_a_key_that_cleverTap_refuses_is_left_out_and_the_rest_sent_once_more(
+    ct: ClevertapSandbox, client: ClevertapClient
+) -> None:
+    ct.answer_next(200, body=refusing(516, **REFUSED))
+    results = UPLOAD.send([choosy("1", "drop", **PHONE), profile(2)], client)
+    assert kinds(results) == [Outcome, Outcome]
+    assert [len(seen.json["d"]) for seen in ct.requests] == [2, 1]
+    assert ct.profiles["1"] == {"Name": "Ines"}
+    assert results[0].result.outputs["mended"] == [
+        "'Phone' was left out: CleverTap does not take it (code 516)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("if_invalid", "code", "calls"), [("park", 516, 1), ("drop", 515, 1), ("drop", 512, 1)]
+)
+def test_a_refusal_that_no_key_of_the_record_explains_stands(
+    ct: ClevertapSandbox, client: ClevertapClient, if_invalid: str, code: int, calls: int
+) -> None:
+    ct.answer_next(200, body=refusing(code, **REFUSED))
+    (item,) = UPLOAD.send([choosy("1", if_invalid, **PHONE)], client)
+    assert isinstance(item.result, RejectedError)
+    assert item.result.code == str(code)
+    assert len(ct.requests) == calls
+
+
+def test_a_second_refusal_stands(ct: ClevertapSandbox, client: ClevertapClient) -> None:
+    both = {**PHONE, "Email": "ines@lumen-mail.example"}
+    ct.answer_next(200, body=refusing(516, **{**REFUSED, "profileData": both}))
+    lighter = {name: value for name, value in both.items() if name != "Phone"}
+    ct.answer_next(200, body=refusing(515, **{**REFUSED, "profileData": lighter}))
+    (item,) = UPLOAD.send([choosy("1", "drop", **both)], client)
+    assert isinstance(item.result, RejectedError)
+    assert item.result.code == "515"
+    assert len(ct.requests) == 2
+
+
+def test_of_two_records_that_are_alike_each_has_its_own_outcome(
+    ct: ClevertapSandbox, client: ClevertapClient
+) -> None:
+    ct.partial_next()
+    results = UPLOAD.send([profile(1), profile(1), profile(1)], client)
+    assert sorted(kind.__name__ for kind in kinds(results)) == ["Outcome", "Outcome", "UnavailableError"]
+    listed = [item.exchange["reply"]["unprocessed"] for item in results if item.exchange is not None]
+    assert sorted(len(entries) for entries in listed) == [0, 0, 1]
+
+
+def test_an_event_too_old_for_live_campaigns_is_sent_and_says_so(client: ClevertapClient) -> None:
+    fields = UploadEvent.Fields(identity="1", event_name="Deal Won", timestamp=1795343400)
+    call = Call("key", now="2026-11-22T14:00:00Z")
+    (item,) = UPLOAD.send([BatchItem(EVENT, fields, call)], client)
+    assert isinstance(item.result, Outcome)
+    assert "live campaigns do not react to it" in item.result.summary
+    assert item.result.outputs["mended"] == []
+
+
+def test_a_person_is_the_subject_of_profiles_events_and_deletes_alike() -> None:
+    assert PROFILE.subject(UploadProfile.Fields(identity=" 7 ")) == "7"
+    assert EVENT.subject(UploadEvent.Fields(identity="7", event_name="x")) == "7"
+    assert DeleteProfile().subject(DeleteProfile.Fields(object_id="dev-1")) == "dev-1"
+
+
+def test_an_account_gets_at_most_ten_calls_at_once() -> None:
+    limits = UPLOAD.limits(None)
+    assert (limits.max_records, limits.concurrent_calls) == (1000, 10)
 
 
 def test_only_what_adds_up_may_not_be_repeated() -> None:

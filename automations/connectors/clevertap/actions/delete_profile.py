@@ -45,6 +45,9 @@ class DeleteProfile(Action):
                 wanted="one id",
             )
 
+    def subject(self, fields: Fields) -> str:
+        return (fields.identity or fields.object_id or "").strip()
+
     def perform(self, fields: Fields, client: ClevertapClient, call: Call) -> Outcome:
         outputs = {"identity": fields.identity, "object_id": fields.object_id}
         person = fields.identity or fields.object_id or ""

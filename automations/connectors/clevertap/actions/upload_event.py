@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from automations.connectors.clevertap.connection import ClevertapConnection
+from automations.connectors.clevertap.policies import Nested, Policies, nested_field
 from automations.connectors.clevertap.records import UploadRecord, event_record
 from automations.connectors.clevertap.uploads import UPLOAD, UploadAction
 from automations.engine.contracts import ActionFields, Call, JsonObject, Outcome, field
@@ -16,10 +17,11 @@ class UploadEvent(UploadAction):
     """Record that a person did something, or that something happened to them.
 
     An unknown identity makes a new profile. `Charged` is CleverTap's purchase event, with `Amount`, `Charged ID`
-    and `Items`. Live campaigns react to events that are at most two hours old.
+    and `Items`. Live campaigns react to events that are at most two hours old and two minutes ahead; the delivery
+    says so of others.
 
-    Forbidden characters in names become `_`, values over 512 bytes are cut, nested values become JSON text; what
-    was changed is shown with the delivery and is `steps.<name>.mended`.
+    Forbidden characters in names become `_`, values over 512 bytes are cut, nested values become JSON text or what
+    the step says; what was changed is shown with the delivery and is `steps.<name>.mended`.
 
     Source: CleverTap REST API, "Upload Events" (POST /1/upload), read 2026-11-22.
     Repeatable: no; CleverTap stores an event that is sent twice twice. After a doubtful outcome (a
@@ -73,6 +75,7 @@ class UploadEvent(UploadAction):
             suggest="{{ event.occurred_at }}",
         )
         properties: dict[str, Any] = field("Properties", "Name and value of each.", default={})
+        nested: Nested = nested_field()
 
     def settle(self, fields: Fields, client: Any, call: Call) -> Outcome | None:
         if fields.event_name == "Charged":
@@ -81,7 +84,12 @@ class UploadEvent(UploadAction):
 
     def record(self, fields: Fields) -> UploadRecord:
         return event_record(
-            fields.identity, fields.object_id, fields.event_name, fields.timestamp, fields.properties
+            fields.identity,
+            fields.object_id,
+            fields.event_name,
+            fields.timestamp,
+            fields.properties,
+            Policies(fields.nested),
         )
 
     def done(self, fields: Fields) -> tuple[str, JsonObject]:

@@ -7,6 +7,15 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from automations.connectors.clevertap.connection import ClevertapConnection
+from automations.connectors.clevertap.policies import (
+    IfInvalid,
+    IfNull,
+    Nested,
+    Policies,
+    if_invalid_field,
+    if_null_field,
+    nested_field,
+)
 from automations.connectors.clevertap.records import UploadRecord, profile_record
 from automations.connectors.clevertap.uploads import UPLOAD, UploadAction
 from automations.engine.contracts import ActionFields, JsonObject, field
@@ -20,10 +29,11 @@ class UploadProfile(UploadAction):
 
     Properties that you do not map stay as they are; null removes one. CleverTap reads `Name`, `Email`, `Phone`,
     `Gender`, `DOB`, `Employed`, `Education`, `Married`, `Age` and `MSG-…` itself, so these are checked before
-    anything leaves. Names are case-sensitive: `email` would be a property of your own.
+    anything leaves; one of them invalid parks the record, or is left out, as the step says. Names are
+    case-sensitive: `email` would be a property of your own.
 
-    Forbidden characters in a key become `_`, values over 512 bytes are cut, nested values become JSON text; what
-    was changed is shown with the delivery and is `steps.<name>.mended`.
+    Forbidden characters in a key become `_`, values over 512 bytes are cut, nested values become JSON text or what
+    the step says; what was changed is shown with the delivery and is `steps.<name>.mended`.
 
     Source: CleverTap REST API, "Upload User Profiles" (POST /1/upload), read 2026-11-22.
     Sent twice is the same as once, because CleverTap merges by identity; not so with `increment` and `append`.
@@ -59,6 +69,13 @@ class UploadProfile(UploadAction):
                 "unset": ["Old plan"],
             },
         },
+        {
+            "identity": "{{ record.id }}",
+            "properties": {"Phone": "0301234567", "address": {"city": "Porto"}, "Old plan": None},
+            "if_invalid": "drop",
+            "nested": "flatten",
+            "if_null": "skip",
+        },
     )
 
     class Fields(ActionFields):
@@ -84,7 +101,7 @@ class UploadProfile(UploadAction):
         )
         properties: dict[str, Any] = field(
             "Properties",
-            "Name and value of each. Null removes a property.",
+            "Name and value of each. Null removes a property, unless the step says otherwise.",
             default={},
             suggest='{"Name": "{{ record.name }}"}',
         )
@@ -94,13 +111,22 @@ class UploadProfile(UploadAction):
             default={},
             advanced=True,
         )
+        if_invalid: IfInvalid = if_invalid_field()
+        nested: Nested = nested_field()
+        if_null: IfNull = if_null_field()
 
     def repeatable_for(self, fields: Fields) -> bool:
         return not any(fields.operators.get(name) for name in _ADDS_UP)
 
     def record(self, fields: Fields) -> UploadRecord:
+        policies = Policies(fields.nested, fields.if_invalid, fields.if_null)
         return profile_record(
-            fields.identity, fields.object_id, fields.timestamp, fields.properties, fields.operators
+            fields.identity,
+            fields.object_id,
+            fields.timestamp,
+            fields.properties,
+            fields.operators,
+            policies,
         )
 
     def done(self, fields: Fields) -> tuple[str, JsonObject]:
