@@ -5,6 +5,7 @@ This is the only module that knows all layers; pages and commands receive it rea
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,11 +24,13 @@ from automations.engine.account_changes import AccountChanges
 from automations.engine.chores import Chore, Chores
 from automations.engine.connections import Connections
 from automations.engine.contracts import DirectoryLike, DoorLike, DoorMode
+from automations.engine.disk import Disk
 from automations.engine.history import History
 from automations.engine.intake import Intake
 from automations.engine.job_kinds import JobKind
 from automations.engine.jobs import Jobs
 from automations.engine.manual import ManualWork
+from automations.engine.packer import Packer
 from automations.engine.people import People
 from automations.engine.preview import Previews
 from automations.engine.queue import WakeUps
@@ -39,6 +42,8 @@ from automations.engine.runner import Runner
 from automations.engine.samples import Samples
 from automations.engine.subscriptions import Subscriptions
 from automations.engine.testrun import TestRuns
+from automations.engine.tidying import Tidying
+from automations.engine.usage import UsageBook
 from automations.errors import AutomationError
 from automations.model.connection import Connection
 from automations.model.database import Database
@@ -161,7 +166,7 @@ class Assembly:
 
     @cached_property
     def intake(self) -> Intake:
-        return Intake(self.database, self.clock, self.wake_ups.ring)
+        return Intake(self.database, self.clock, self.wake_ups.ring, has_room=self.disk.has_room)
 
     @cached_property
     def manual(self) -> ManualWork:
@@ -169,12 +174,32 @@ class Assembly:
 
     @cached_property
     def retention(self) -> Retention:
-        return Retention(self.database, self.clock, self.settings.retention_days)
+        return Retention(
+            self.database,
+            self.clock,
+            self.disk,
+            keep_days=self.settings.retention_days,
+            budget_bytes=self.settings.disk_budget_bytes,
+        )
+
+    @cached_property
+    def disk(self) -> Disk:
+        path = self.database.engine.url.database if self.database.on_sqlite else None
+        return Disk(self.database, self.clock, Path(path).parent if path else None)
+
+    @cached_property
+    def usage(self) -> UsageBook:
+        return UsageBook(self.database, self.clock, self.disk, self.settings.disk_budget_bytes)
+
+    @cached_property
+    def tidying(self) -> Tidying:
+        packer = Packer(self.database, self.clock)
+        return Tidying(self.clock, self.retention, packer, self.disk, self.usage)
 
     @cached_property
     def jobs(self) -> Jobs:
         """Long work in slices; add your kind here."""
-        kinds: list[JobKind] = []
+        kinds: list[JobKind] = [self.tidying]
         return Jobs(self.database, self.clock, {kind.name: kind for kind in kinds}, self.wake_ups.ring)
 
     @cached_property
@@ -186,7 +211,7 @@ class Assembly:
             [
                 Chore("webhooks", timedelta(minutes=15), self.subscriptions.mend),
                 Chore("account-changes", timedelta(hours=1), self.account_changes.look),
-                Chore("retention", timedelta(hours=1), self.retention.run),
+                Chore("retention", timedelta(hours=1), lambda: self.tidying.run(rest=time.sleep)),
             ],
         )
 

@@ -79,11 +79,20 @@ class _Waiting:
 class Intake:
     """Takes arrivals from many threads.
 
+    has_room: False while nothing new may be taken, so that what came before can be finished.
     `on_accepted` is called after a commit that stored something; while one commit follows another, only every
     `TELL_EVERY_S`, and always after the last.
     """
 
-    def __init__(self, database: Database, clock: Clock, on_accepted: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        on_accepted: Callable[[], None],
+        *,
+        has_room: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._has_room = has_room
         self._database = database
         self._clock = clock
         self._on_accepted = on_accepted
@@ -106,6 +115,11 @@ class Intake:
         """
         if not arrivals:
             return []
+        if not self._has_room():
+            raise StorageUnavailableError(
+                "The disk is nearly full: what is left is kept for work under way. Make room; `automations doctor` "
+                "says more."
+            )
         received_at = micros(self._clock.now())
         rows = [
             (

@@ -131,6 +131,41 @@ class Database:
                 "Install that version, or restore a backup from before the upgrade."
             )
 
+    @contextmanager
+    def bare(self) -> Iterator[Any]:
+        """Yield a cursor of SQLite's driver outside any transaction, for what begins its own.
+
+        Raises StorageUnavailableError as the others do.
+        """
+        with self._translated():
+            connection = self.engine.raw_connection()
+            cursor = connection.cursor()
+            try:
+                yield cursor
+            except sqlite_driver().OperationalError as error:
+                raise OperationalError(None, None, error) from error
+            finally:
+                cursor.close()
+                connection.close()
+
+    @contextmanager
+    def unchecked(self) -> Iterator[Any]:
+        """Yield a cursor of SQLite's driver in a write transaction in which rows that others refer to may be away
+        for a moment; whoever asks puts them back before the end.
+        """
+        with self.bare() as cursor:
+            cursor.execute("PRAGMA foreign_keys=OFF")
+            try:
+                cursor.execute("BEGIN IMMEDIATE")
+                try:
+                    yield cursor
+                except BaseException:
+                    cursor.execute("ROLLBACK")
+                    raise
+                cursor.execute("COMMIT")
+            finally:
+                cursor.execute("PRAGMA foreign_keys=ON")
+
     def words(self, digest: str) -> bytes | None:
         """Return the words that packed rows name so."""
         with self.connect_for_read() as connection:

@@ -15,8 +15,8 @@ from automations.model.states import DeliveryStatus, EventOrigin, RunStatus
 class Event(SQLModel, table=True):
     """One happening, stored once.
 
-    payload: the bytes as they arrived; empty once they were given up for room. topic, record_key: what it is about, such as `deal.change` and
-    `deal:5120`. decided_at: empty while accepted and not yet decided. passed_over: recipes whose trigger
+    payload: the bytes as they arrived; empty once they were given up for room. topic, record_key: what it is
+    about, such as `deal.change` and `deal:5120`. decided_at: empty while accepted and not yet decided. passed_over: recipes whose trigger
     looked at it and did not occur, as `[[recipe_id, version_id, reason], …]`; those that occurred have a run.
     """
 

@@ -77,6 +77,8 @@ def _payload(event: Event) -> tuple[str, str]:
         masker = services().connections.masker()
     except AutomationError as error:
         return "", f"It is not shown, because secrets in it could not be hidden. {error.message}"
+    if not event.payload:
+        return "", "It is gone: history took more room than it may, and no run needed this event's content."
     text = event.payload.decode("utf-8", "replace")
     try:
         return json_text(masker.value(json.loads(text))), ""

@@ -19,6 +19,7 @@ from automations.engine.registry import Registry
 from automations.engine.samples import Samples
 from automations.engine.subscriptions import Subscriptions
 from automations.engine.testrun import TestRuns
+from automations.engine.usage import UsageBook
 from automations.model.database import Database
 from automations.model.sealing import Sealer
 from automations.settings import Settings
@@ -61,6 +62,8 @@ class Services(Protocol):
     def intake(self) -> Intake: ...
     @property
     def manual(self) -> ManualWork: ...
+    @property
+    def usage(self) -> UsageBook: ...
 
 
 def provide(extensions: dict[str, object], given: Services) -> None:
