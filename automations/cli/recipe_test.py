@@ -29,13 +29,17 @@ _MODES = ("offline", "lookups", "live")
 @click.option(
     "--mode", type=click.Choice(_MODES), default="offline", show_default=True, help="What may leave."
 )
+@click.option(
+    "--validate", is_flag=True, help="With live: targets that can only check; the rest is not sent."
+)
 @click.option("--yes", is_flag=True, help="Do not ask before a live test.")
 @json_option
-def test(name: str, sample: str | None, mode: str, yes: bool, as_json: bool) -> None:
+def test(name: str, sample: str | None, mode: str, validate: bool, yes: bool, as_json: bool) -> None:
     """Try a recipe, a stored one or a file, on a sample, and show the exact requests.
 
     offline opens no socket at all, and connections that are not there yet are stood in for; lookups lets reads out;
-    live sends for real, after a question.
+    live sends for real, after a question. With --validate, targets that can (CleverTap) are asked to check the
+    records and store nothing, and what would be written elsewhere is shown and not sent.
 
     Without --sample, the recipe's own tests are run offline. The exit status is 1 when a test fails or the outcome
     is an error; a sample that the conditions filter out is no failure.
@@ -47,10 +51,12 @@ def test(name: str, sample: str | None, mode: str, yes: bool, as_json: bool) -> 
     """
     if mode != "offline" and sample is None:
         raise click.UsageError(f"--mode {mode} needs --sample: the recipe's own tests run offline.")
-    if mode == "live" and not yes:
+    if validate and mode != "live":
+        raise click.UsageError("--validate asks the targets themselves, so it needs --mode live.")
+    if mode == "live" and not (yes or validate):
         click.confirm("This sends for real. Go on?", abort=True, err=True)
     with opened() as assembly:
-        document = _tested(assembly, name, sample, mode)
+        document = _tested(assembly, name, sample, mode, validate)
     if as_json:
         print_json(document)
     else:
@@ -60,7 +66,7 @@ def test(name: str, sample: str | None, mode: str, yes: bool, as_json: bool) -> 
         raise click.exceptions.Exit(1)
 
 
-def _tested(assembly: Assembly, name: str, sample: str | None, mode: str) -> dict[str, Any]:
+def _tested(assembly: Assembly, name: str, sample: str | None, mode: str, validate: bool) -> dict[str, Any]:
     """Return the contract's document of one test-run; with `tests` besides where the recipe's own were run."""
     from automations.cli.recipe_files import definition_called, sample_called
     from automations.cli.stand_ins import complaint, connected
@@ -80,7 +86,7 @@ def _tested(assembly: Assembly, name: str, sample: str | None, mode: str) -> dic
                 remark(
                     f"Offline, nothing is looked up, and the sample does not bring: {needs}. See --mode lookups."
                 )
-            return _ran(house, recipe, occurrence, mode)
+            return _ran(house, recipe, occurrence, mode, validate)
         if not definition.tests:
             remark("The recipe has no tests of its own; this is its first sample, or the trigger's.")
             return _ran(house, recipe, _first_sample(recipe), mode)
@@ -109,10 +115,12 @@ def _own_test(house: Assembly, recipe: CompiledRecipe, number: int) -> dict[str,
     return {"sample": part.sample, "passed": not found, "differences": found, **answer}
 
 
-def _ran(house: Assembly, recipe: CompiledRecipe, occurrence: Occurrence, mode: str) -> dict[str, Any]:
+def _ran(
+    house: Assembly, recipe: CompiledRecipe, occurrence: Occurrence, mode: str, validate: bool = False
+) -> dict[str, Any]:
     from automations.engine.contracts import DoorMode
 
-    answer = house.test_runs.run(recipe, occurrence, DoorMode(mode))
+    answer = house.test_runs.run(recipe, occurrence, DoorMode(mode), validate=validate)
     return {"outcome": answer["outcome"], "why": answer["why"], "steps": [_step(s) for s in answer["steps"]]}
 
 

@@ -47,7 +47,8 @@ class TestRuns:
     ) -> JsonObject:
         """Return `{outcome, why, steps, look_ups}` as the contract of the test-run says.
 
-        outcome: `ok`, `filtered` or `error`. validate: targets that can are asked to check and store nothing.
+        outcome: `ok`, `filtered` or `error`. validate: targets that can are asked to check and store nothing;
+        what would be written elsewhere is shown and does not leave.
         only_step: stop after the step of this name.
         """
         return _OneTest(self, recipe, occurrence, mode, validate, only_step).run()
@@ -160,7 +161,15 @@ class _OneTest:
 
     def _send(self, move: Send) -> bool:
         key = f"{self.key}-{move.step.name}-{move.item_index}"
-        result = self.doorstep.deliver(move, key, mode=self.mode, validate=self.validate)
+        action = move.step.action
+        is_held = self.validate and self.mode is DoorMode.LIVE and not action.validates
+        mode = DoorMode.LOOKUPS if is_held else self.mode
+        result = self.doorstep.deliver(move, key, mode=mode, validate=self.validate)
+        all_left = bool(result.exchanges) and all(exchange.get("sent") for exchange in result.exchanges)
+        if is_held and action.connection is not None and not all_left:
+            self.answer["why"].append(
+                f"{move.step.name} cannot be checked without doing it, so it was not sent"
+            )
         fields = move.fields.model_dump(mode="json", exclude_unset=True)
         entry = self._entry(move.step, fields, result.exchanges)
         entry["left_out"] = list(move.left_out)

@@ -18,7 +18,7 @@ from automations.web.builder_problems import Problem, compile_draft, located, pl
 from automations.web.services import services
 
 blueprint = Blueprint("testing", __name__)
-NOTHING_LEFT = {
+WHAT_LEFT = {
     DoorMode.OFFLINE: "Nothing left this machine.",
     DoorMode.LOOKUPS: "Only look-ups left this machine; nothing was changed.",
     DoorMode.LIVE: "This was sent for real.",
@@ -36,6 +36,13 @@ class TestAnswer:
     problems: list[Problem] | None = None
     anchors: dict[str, str] | None = None
     told: str = ""
+    checked_only: bool = False
+
+    @property
+    def what_left(self) -> str:
+        if self.checked_only and self.mode is DoorMode.LIVE:
+            return "Targets that can were asked to check; nothing was stored."
+        return WHAT_LEFT[self.mode]
 
 
 @blueprint.post("/<int:recipe_id>/test")
@@ -63,7 +70,8 @@ def test(recipe_id: int) -> str:
         result = services().test_runs.run(compiled, page.occurrence, mode, validate=validate)
     except AutomationError as error:
         return _shown(page, TestAnswer(mode, told=error.message))
-    return _shown(page, TestAnswer(mode, result=result, anchors=_anchors(page, result)))
+    anchors = _anchors(page, result)
+    return _shown(page, TestAnswer(mode, result=result, anchors=anchors, checked_only=validate))
 
 
 def _mode(word: str) -> DoorMode:
@@ -74,9 +82,7 @@ def _mode(word: str) -> DoorMode:
 
 
 def _shown(page: BuilderPage, answer: TestAnswer) -> str:
-    return render_template(
-        "recipes/_test.html", page=page, answer=answer, nothing_left=NOTHING_LEFT[answer.mode]
-    )
+    return render_template("recipes/_test.html", page=page, answer=answer)
 
 
 def _ask(page: BuilderPage, compiled: CompiledRecipe) -> str:

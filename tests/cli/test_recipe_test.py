@@ -155,6 +155,28 @@ def test_live_test_in_a_script_says_yes_beforehand(connected: Cli, clevertap: Cl
     assert list(clevertap.profiles) == ["ana@example.com"]
 
 
+def test_check_asks_the_target_and_sends_nothing_that_it_would_keep(
+    connected: Cli, clevertap: ClevertapSandbox
+) -> None:
+    connected.ok("connection", "add", "webhook", "shop")
+    removal = """
+  - name: removal
+    action: clevertap.delete_profile
+    connection: acme-clevertap
+    fields: {identity: bo@example.com}
+samples:"""
+    path = connected.file("profile.yaml", PROFILE.split("tests:")[0].replace("\nsamples:", removal, 1))
+    document = tried(connected, path, "--sample", "Ana", "--mode", "live", "--validate")
+    assert document["outcome"] == "ok"
+    assert [call.dry_run for call in clevertap.calls] == [True]
+    assert clevertap.profiles == {}
+    assert [seen.path for seen in clevertap.requests] == ["/1/upload"]
+    assert document["why"][-1] == "removal cannot be checked without doing it, so it was not sent"
+    refused = connected("recipe", "test", path, "--sample", "Ana", "--validate")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "needs --mode live" in refused.stderr
+
+
 def test_offline_test_with_real_connections_sends_nothing(
     connected: Cli, clevertap: ClevertapSandbox
 ) -> None:

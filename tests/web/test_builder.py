@@ -260,6 +260,14 @@ def test_live_run_asks_first_and_sends_only_when_told(browser: Browser) -> None:
     assert "It would stop and ask a person" in sent.text
 
 
+def test_check_says_that_nothing_was_stored(browser: Browser) -> None:
+    number = browser.saved()
+    form = {**browser.form(number), "mode": "live", "confirm": "1", "validate": "1"}
+    checked = browser.post(f"/recipes/{number}/test", form, htmx=True)
+    assert "Targets that can were asked to check; nothing was stored." in checked.text
+    assert "This was sent for real." not in checked.text
+
+
 def test_live_run_needs_a_publisher(assembly: Assembly) -> None:
     browser = Browser.signed_in(assembly, Role.EDITOR)
     number = browser.saved()

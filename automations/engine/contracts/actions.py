@@ -92,7 +92,8 @@ class Action:
     """A kind of thing we can do. `key` is permanent: saved recipes refer to it.
 
     repeatable: sending it twice leaves the same as once; the engine repeats it after a doubtful outcome.
-    Unsure means False. batch: set where many deliveries travel in one call. outputs: name -> what it is.
+    Unsure means False. validates: with `Call.validate_only` the target checks and stores nothing. batch: set
+    where many deliveries travel in one call. outputs: name -> what it is.
     The class docstring is the user's page; its `Source:` line names the remote documentation and the day
     it was read. examples: field values, as templates, that the conformance suite performs.
     """
@@ -102,6 +103,7 @@ class Action:
     sentence: ClassVar[str]
     connection: ClassVar[type[ConnectionKind] | None]
     repeatable: ClassVar[bool] = False
+    validates: ClassVar[bool] = False
     batch: ClassVar[Batch | None] = None
     Fields: ClassVar[type[ActionFields]]
     outputs: ClassVar[Mapping[str, str]] = {}

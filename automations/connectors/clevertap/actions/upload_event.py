@@ -34,6 +34,7 @@ class UploadEvent(UploadAction):
     sentence = "record an event"
     connection = ClevertapConnection
     repeatable = False
+    validates = True
     batch = UPLOAD
     outputs: ClassVar[Mapping[str, str]] = {
         "identity": "The identity that was sent",

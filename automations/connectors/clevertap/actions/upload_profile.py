@@ -44,6 +44,7 @@ class UploadProfile(UploadAction):
     sentence = "create or update a profile"
     connection = ClevertapConnection
     repeatable = True
+    validates = True
     batch = UPLOAD
     outputs: ClassVar[Mapping[str, str]] = {
         "identity": "The identity that was sent",
