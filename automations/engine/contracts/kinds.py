@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from automations.engine.contracts.fields import ConnectionSettings, JsonObject
 from automations.engine.contracts.happenings import Arrival, Occurrence
 from automations.engine.contracts.imprints import Imprint
+from automations.engine.contracts.listings import ListedPage, RecordState, Window
 from automations.engine.contracts.reaching import DirectoryLike, DoorLike, Pool
 
 
@@ -82,6 +83,7 @@ class ConnectionKind:
     watched_lists: the directory lists whose entries recipes depend on; they are read anew from time to time.
     budgets: what its calls are paid from, as pages show it.
     may_circle: what recipes write may come back as its events, directly (`imprint` knows it again) or by other ways.
+    counts_hops: senders may say how many runs lie behind what they send (`Arrival.hops`).
     """
 
     kind: ClassVar[str]
@@ -97,6 +99,7 @@ class ConnectionKind:
     watched_lists: ClassVar[tuple[str, ...]] = ()
     budgets: ClassVar[tuple[Pool, ...]] = ()
     may_circle: ClassVar[bool] = False
+    counts_hops: ClassVar[bool] = False
 
     def client(self, settings: Any, door: DoorLike, directory: DirectoryLike) -> Any:
         """Return what this kind's triggers and actions call. Opens nothing."""
@@ -160,6 +163,34 @@ class ConnectionKind:
         It cannot where the other side says that a person did it in the product itself, or another account.
         """
         return None
+
+    # what was missed
+
+    def state_of(self, occurrence: Occurrence) -> RecordState | None:
+        """Return which happening of its record this is; None where nothing tells it from another."""
+        return None
+
+    def swept(self, topics: Iterable[str]) -> tuple[str, ...]:
+        """Return the entities among these topics whose changes can be listed afterwards, in order."""
+        return ()
+
+    def changes(
+        self, entity: str, client: Any, cursor: JsonObject | None, window: Window, limit: int
+    ) -> ListedPage:
+        """Return the next page of what happened to records of an entity in the window, one arrival a happening.
+
+        What an arrival was before is not told; see `with_previous`. Raises DeliveryError, CredentialsError.
+        """
+        raise NotImplementedError
+
+    def with_previous(
+        self, arrival: Arrival, last: Occurrence | None, since: datetime, client: Any
+    ) -> Arrival | None:
+        """Return a missed change with what can be found out about the values before; None when nothing differs.
+
+        last: the newest that arrived of the same record. since: from when on a change may have been missed.
+        """
+        return arrival
 
     def origins(self, settings: Any) -> frozenset[str]:
         """Return the origins whose pages may post with the write key, such as `https://shop.example`; `*` for all."""

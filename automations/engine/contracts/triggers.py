@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, ClassVar
 
-from automations.engine.contracts.fields import TriggerFields
+from automations.engine.contracts.fields import JsonObject, TriggerFields
 from automations.engine.contracts.happenings import Occurrence
 from automations.engine.contracts.kinds import ConnectionKind
+from automations.engine.contracts.listings import ListedPage, Window
 from automations.engine.contracts.reaching import DirectoryLike
 
 
@@ -62,6 +63,20 @@ class Trigger:
     def pull(self, fields: Any, client: Any, limit: int) -> Sequence[Occurrence]:
         """Return real records of the account, newest first, narrowed as the fields say."""
         return []
+
+    def cannot_list(self, fields: Any) -> str | None:
+        """Return None when `existing` can list what there is already, else why not, as a sentence with a way on."""
+        return "It is about what happens, and what happened before cannot be listed. Choose another trigger."
+
+    def existing(
+        self, fields: Any, client: Any, cursor: JsonObject | None, window: Window, limit: int
+    ) -> ListedPage:
+        """Return the next page of records as if this had just happened to each, narrowed where the other side can.
+
+        Occurrences of these arrivals say in `facts` that they are listed; `occurred` and `narrow` are asked about
+        each. Dedupe keys: the same for the same state of the same record. Raises DeliveryError, CredentialsError.
+        """
+        raise NotImplementedError
 
 
 class NotYet:

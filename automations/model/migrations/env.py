@@ -7,7 +7,9 @@ import automations.model.connection
 import automations.model.guards
 import automations.model.history
 import automations.model.job
+import automations.model.made
 import automations.model.person
+import automations.model.process
 import automations.model.recipe
 import automations.model.replay
 import automations.model.storage  # noqa: F401

@@ -1,4 +1,4 @@
-"""Long work done in slices"""
+"""Long work done in slices, the events that it makes, and how far changes were looked through"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -49,7 +49,36 @@ def upgrade() -> None:
     op.create_index("ix_job_due", "job", ["due_at", "id"], sqlite_where=_ACTIVE, postgresql_where=_ACTIVE)
     op.create_index("uq_job_alone", "job", ["alone"], unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN)
     op.create_index("ix_job_recipe", "job", ["recipe_id", "id"])
+    op.create_table(
+        "made_event",
+        sa.Column("event_id", columns.BigKey, nullable=False),
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("record_key", sa.Text(), nullable=False),
+        sa.Column("only_recipe_id", sa.Integer(), nullable=True),
+        sa.Column("known_as", sa.Text(), nullable=False),
+        sa.Column("again", sa.Boolean(), nullable=False),
+        sa.Column("seen_upto", columns.BigKey, nullable=False),
+        sa.Column("taken_by", columns.BigKey, nullable=True),
+        sa.ForeignKeyConstraint(["event_id"], ["event.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("event_id"),
+    )
+    op.create_index("ix_made_event_record", "made_event", ["record_key", "known_as"])
+    op.create_table(
+        "sweep_mark",
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.Text(), nullable=False),
+        sa.Column("swept_until", columns.UtcTime(), nullable=False),
+        sa.Column("swept_at", columns.UtcTime(), nullable=False),
+        sa.Column("expected", sa.Integer(), nullable=False),
+        sa.Column("received", sa.Integer(), nullable=False),
+        sa.Column("recovered", sa.Integer(), nullable=False),
+        sa.Column("recovered_ever", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["connection_id"], ["connection.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("connection_id", "entity"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("sweep_mark")
+    op.drop_table("made_event")
     op.drop_table("job")
