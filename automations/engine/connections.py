@@ -13,7 +13,7 @@ from sqlmodel import col, select
 
 from automations.clock import Clock
 from automations.engine import references, signals
-from automations.engine.account_memory import ReadOnlyMemory, SparingMemory, StoredMemory
+from automations.engine.account_memory import LEFT_TO_LIVE, ReadOnlyMemory, SparingMemory, StoredMemory
 from automations.engine.authorized_door import AuthorizedDoor
 from automations.engine.catalog import new_generation
 from automations.engine.connection_settings import KEPT as KEPT
@@ -27,10 +27,12 @@ from automations.engine.contracts import (
     DoorMode,
     JsonObject,
 )
+from automations.engine.footprints import Author, Footprints
 from automations.engine.grants import NOT_YET, SEALED_AS, Grants, TokenCalls
 from automations.engine.opened_connections import OpenedConnection as OpenedConnection
 from automations.engine.opened_connections import OpenedConnections
 from automations.engine.registry import Registry, nearest
+from automations.engine.signed_memory import SignedMemory
 from automations.errors import AutomationError, CredentialsError, InputError, NotFoundError
 from automations.model.connection import Connection, Directory, Identity, Subscription
 from automations.model.database import Database
@@ -61,6 +63,7 @@ class Connections(OpenedConnections):
         self.grants = Grants(self, clock, token_calls)
         self._ask_again_s: dict[tuple[int, str], float] = {}
         self._directories: dict[int, StoredMemory] = {}
+        self._footprints = Footprints(database, clock)
 
     # -- keeping
 
@@ -208,14 +211,19 @@ class Connections(OpenedConnections):
         mode: DoorMode = DoorMode.LIVE,
         *,
         can_wait: bool = False,
+        author: Author | None = None,
     ) -> Any:
         """Return the kind's client, going out by `door` or by a live one; a test's client remembers nothing.
 
-        can_wait: it works for a backfill, which leaves a part of every budget to what just happened.
+        can_wait: it works for a backfill, which leaves a part of every budget to what just happened. author: who
+        signs what it writes; without one, nothing written is known again.
         """
         opened = self.open(connection_id)
         stored = self.directory(connection_id)
         memory: DirectoryLike = SparingMemory(stored) if can_wait else stored
+        if author is not None:
+            spare = LEFT_TO_LIVE if can_wait else 0.0
+            memory = SignedMemory(stored, self._footprints, connection_id, author, spare)
         if mode != DoorMode.LIVE:
             memory = ReadOnlyMemory(memory)
         return opened.kind.client(opened.settings, door or self.door(opened), memory)

@@ -22,6 +22,7 @@ class Ruling(Enum):
     FILTERED = "filtered"  #: it happened, but the author narrowed it away
     NOT_TRIGGERED = "not_triggered"  #: it is not what the trigger waits for
     UNDETERMINED = "undetermined"  #: can be told only after a look-up
+    CIRCLE = "loop"  #: it would be one run too many of a circle
     BROKEN = "broken"  #: the condition itself failed; a person must edit the recipe
 
 
@@ -40,14 +41,18 @@ def decide(
     directory: DirectoryLike,
     *,
     looked_up: bool,
+    own: str = "",
 ) -> Verdict:
     """Return the verdict of one recipe on one occurrence.
 
-    looked_up: related records are in `context` and the directory is as full as it gets.
+    looked_up: related records are in `context` and the directory is as full as it gets. own: says that it is a
+    change of our own, and who made it; empty for every other.
     """
     because = recipe.trigger.occurred(occurrence)
     if because is not None:
         return Verdict(Ruling.NOT_TRIGGERED, because)
+    if own and recipe.definition.trigger.own_changes == "ignore":
+        return Verdict(Ruling.NOT_TRIGGERED, own)
     narrowed = recipe.trigger.narrow(recipe.trigger_fields, occurrence, directory)
     if isinstance(narrowed, NotYet):
         if not looked_up:

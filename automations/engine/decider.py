@@ -18,14 +18,17 @@ from automations.engine.connections import Connections
 from automations.engine.context import Envelope, build_context, iso
 from automations.engine.contracts import ConnectionKind, Occurrence
 from automations.engine.decide import Ruling, Verdict, decide
+from automations.engine.guards import Guards
 from automations.engine.ledger import Ledger
+from automations.engine.loop_guard import Seen
+from automations.engine.new_runs import parked_run, run_of
 from automations.engine.registry import Registry
 from automations.errors import AutomationError, StorageUnavailableError
 from automations.model.columns import moment
 from automations.model.connection import Connection
 from automations.model.database import Database
 from automations.model.packing import unpack
-from automations.model.states import EventOrigin, RunStatus
+from automations.model.states import EventOrigin
 
 _log = structlog.get_logger("decider")
 
@@ -93,6 +96,7 @@ class Decider:
         catalog: Catalog,
         ledger: Ledger,
         kinds: Kinds,
+        guards: Guards,
     ) -> None:
         self._database = database
         self._registry = registry
@@ -100,18 +104,33 @@ class Decider:
         self._catalog = catalog
         self._ledger = ledger
         self._kinds = kinds
+        self._guards = guards
 
     def decide_pending(self, limit: int, keep: Callable[[StoredEvent, Occurrence], None]) -> int:
         """Decide the oldest undecided events. `keep` is shown each event that was read, for its run to use.
 
-        Returns how many were found; fewer than `limit` means that nothing is left.
+        Returns how many were decided; fewer than `limit` means that nothing is left but what waits for a reply.
         """
         events = self._undecided(limit)
         if not events:
             return 0
         self._catalog.refresh()
-        self._store([self._decided(event, keep) for event in events])
-        return len(events)
+        decided: list[DecidedEvent] = []
+        readable: list[tuple[StoredEvent, Seen]] = []
+        for event in events:
+            found = self._read(event)
+            if isinstance(found, DecidedEvent):
+                decided.append(found)
+            else:
+                readable.append((event, found))
+        ready = self._guards.look([seen for _, seen in readable])
+        for event, seen in readable:
+            if event.id in ready:
+                keep(event, seen.occurrence)
+                decided.append(self._decided(event, seen))
+        if decided:
+            self._store(self._guards.checked(sorted(decided, key=lambda one: one.event_id)))
+        return len(decided)
 
     def _store(self, decided: list[DecidedEvent]) -> None:
         """Store the verdicts; one that cannot be stored keeps nobody else's back."""
@@ -141,7 +160,8 @@ class Decider:
             rows = connection.exec_driver_sql(self._database.sql(sql), (fitting,)).all()
         return [StoredEvent.of(row) for row in rows]
 
-    def _decided(self, event: StoredEvent, keep: Callable[[StoredEvent, Occurrence], None]) -> DecidedEvent:
+    def _read(self, event: StoredEvent) -> Seen | DecidedEvent:
+        """Return what an event tells, or why no recipe can see it."""
         kind = self._kinds.of(event.connection_id)
         if kind is None:
             return DecidedEvent(event.id, event.record_key, [], [], problem="its connector is not installed")
@@ -153,30 +173,36 @@ class Decider:
                 event.id, event.record_key, [], [],
                 problem=f"its content could not be read ({type(error).__name__}); no recipe saw it",
             )  # fmt: skip
-        keep(event, occurrence)
-        keys = [trigger.key for trigger in self._registry.triggers_for(kind.kind, event.topic)]
+        return Seen(
+            event.id, event.connection_id, kind, occurrence, self._connections.directory(event.connection_id)
+        )
+
+    def _decided(self, event: StoredEvent, seen: Seen) -> DecidedEvent:
+        occurrence = seen.occurrence
+        keys = [trigger.key for trigger in self._registry.triggers_for(seen.kind.kind, event.topic)]
         passed_over: list[list[Any]] = []
         runs: list[NewRun] = []
         for recipe in self._catalog.wanting(event.connection_id, keys):
             if isinstance(recipe, BrokenRecipe):
-                runs.append(self._parked(event, occurrence, recipe))
+                runs.append(parked_run(event.id, event.record_key, occurrence, recipe))
                 continue
-            verdict = self._verdict(event, occurrence, recipe)
+            verdict = self._verdict(event, seen, recipe)
             if verdict.ruling is Ruling.NOT_TRIGGERED:
                 passed_over.append([recipe.recipe_id, recipe.version_id, verdict.reason])
             else:
-                runs.append(self._run(event, occurrence, recipe, verdict))
+                verdict = self._guards.not_too_deep(event.id, event.record_key, recipe, verdict)
+                standing = self._guards.standing(event.id)
+                runs.append(run_of(event.id, event.record_key, occurrence, recipe, verdict, standing))
         return DecidedEvent(event.id, occurrence.label, passed_over, runs)
 
-    def _verdict(self, event: StoredEvent, occurrence: Occurrence, recipe: CompiledRecipe) -> Verdict:
+    def _verdict(self, event: StoredEvent, seen: Seen, recipe: CompiledRecipe) -> Verdict:
+        occurrence, context = seen.occurrence, {}
         try:
-            context = {}
             if recipe.condition:
                 names = recipe.kind.names(occurrence)
                 context = build_context(occurrence, envelope_of(event, recipe), names=names)
-            return decide(
-                recipe, occurrence, context, self._connections.directory(event.connection_id), looked_up=False
-            )
+            own = self._guards.own(event.id)
+            return decide(recipe, occurrence, context, seen.directory, looked_up=False, own=own)
         except StorageUnavailableError:
             raise
         except AutomationError as error:
@@ -184,41 +210,3 @@ class Decider:
         except Exception as error:  # noqa: BLE001 - a connector's bug parks its own run and nothing else
             _log.exception("decide.failed", recipe=recipe.name, event_id=event.id)
             return Verdict(Ruling.BROKEN, f"the trigger failed unexpectedly with {type(error).__name__}")
-
-    def _run(
-        self, event: StoredEvent, occurrence: Occurrence, recipe: CompiledRecipe, verdict: Verdict
-    ) -> NewRun:
-        status, memory = RunStatus.QUEUED, None
-        connection_id = recipe.first_connection_id
-        if verdict.ruling is Ruling.FILTERED:
-            status = RunStatus.FILTERED
-        elif verdict.ruling is Ruling.BROKEN:
-            status = RunStatus.PARKED
-        elif verdict.ruling is Ruling.UNDETERMINED:
-            memory, connection_id = {"undetermined": True}, recipe.connection.id
-        return NewRun(
-            recipe_id=recipe.recipe_id,
-            version_id=recipe.version_id,
-            event_id=event.id,
-            record_key=event.record_key,
-            label=occurrence.label,
-            lane=recipe.lane(event.record_key),
-            status=status,
-            reason=verdict.reason,
-            reason_kind=verdict.ruling.value if status != RunStatus.QUEUED else "",
-            connection_id=connection_id,
-            memory=memory,
-        )
-
-    def _parked(self, event: StoredEvent, occurrence: Occurrence, recipe: BrokenRecipe) -> NewRun:
-        return NewRun(
-            recipe_id=recipe.recipe_id,
-            version_id=recipe.version_id,
-            event_id=event.id,
-            record_key=event.record_key,
-            label=occurrence.label,
-            lane=None,
-            status=RunStatus.PARKED,
-            reason=recipe.error.message,
-            reason_kind=recipe.error.kind,
-        )

@@ -31,11 +31,12 @@ class _Part(BaseModel):
 
 
 class TriggerPart(_Part):
-    """key, connection: by name. fields: optional narrowing."""
+    """key, connection: by name. fields: optional narrowing. own_changes: what we wrote starts nothing, or does."""
 
     key: str
     connection: str = ""
     fields: dict[str, Any] = Field(default_factory=dict)
+    own_changes: Literal["ignore", "allow"] = "ignore"
 
 
 class StepPart(_Part):
@@ -142,7 +143,7 @@ class Definition(_Part):
         if self.description:
             tree["description"] = self.description
         tree["enabled"] = self.enabled
-        tree["trigger"] = _without_empty(self.trigger.model_dump())
+        tree["trigger"] = _trigger_tree(self.trigger)
         if self.only_if is not None:
             tree["only_if"] = self.only_if
         tree["order"] = self.order
@@ -161,6 +162,13 @@ def _sample_tree(sample: SamplePart) -> dict[str, Any]:
     previous = {"previous": sample.previous} if sample.previous is not None else {}
     related = {"related": sample.related} if sample.related else {}
     return {"name": sample.name, "record": sample.record, **previous, **related}
+
+
+def _trigger_tree(trigger: TriggerPart) -> dict[str, Any]:
+    tree = _without_empty(trigger.model_dump())
+    if tree["own_changes"] == "ignore":
+        del tree["own_changes"]
+    return tree
 
 
 def _step_tree(step: StepPart) -> dict[str, Any]:

@@ -166,7 +166,10 @@ class Departures:
             if first.step.action.batch is not None and not first.in_doubt:
                 results = self._doorstep.deliver_batch(keyed)
             else:
-                results = [self._doorstep.deliver(send, key, can_wait=can_wait) for send, key in keyed]
+                results = [
+                    self._doorstep.deliver(send, key, can_wait=can_wait, author=hand.author)
+                    for (hand, _), (send, key) in zip(group, keyed, strict=True)
+                ]
             for (hand, send), result in zip(group, results, strict=True):
                 self._inbox.put(Delivered(hand, send, result))
         finally:

@@ -23,6 +23,7 @@ from automations.engine.contracts import (
     Occurrence,
     Outcome,
 )
+from automations.engine.footprints import NOBODY, Author
 from automations.engine.masking import Masker
 from automations.engine.stepping import Send
 from automations.errors import (
@@ -72,12 +73,16 @@ class Doorstep:
         mode: DoorMode = DoorMode.LIVE,
         validate: bool = False,
         can_wait: bool = False,
+        author: Author = NOBODY,
     ) -> Result:
-        """Perform one delivery. Never raises: what went wrong is the result. can_wait: it is a backfill's."""
-        call = self._call(send, key, validate)
+        """Perform one delivery. Never raises: what went wrong is the result.
+
+        can_wait: it is a backfill's. author: the run that it is made for; nobody's is a test-run's.
+        """
+        call = replace(self._call(send, key, validate), depth=author.depth)
         # Until something is known, what was in doubt stays so, whatever goes wrong on the way.
         settling = send.in_doubt
-        way = self._way_out(send.step.connection_id, mode, can_wait)
+        way = self._way_out(send.step.connection_id, mode, can_wait, author)
 
         def perform() -> Outcome:
             nonlocal settling
@@ -154,7 +159,9 @@ class Doorstep:
             validate_only=validate,
         )
 
-    def _way_out(self, connection_id: int, mode: DoorMode, can_wait: bool = False) -> _WayOut:
+    def _way_out(
+        self, connection_id: int, mode: DoorMode, can_wait: bool = False, author: Author | None = None
+    ) -> _WayOut:
         if not connection_id:
             return _WayOut()
         secrets: tuple[str, ...] = ()
@@ -162,7 +169,7 @@ class Doorstep:
             opened = self._connections.open(connection_id)
             secrets = opened.secrets
             door = self._connections.door(opened, mode)
-            client = self._connections.client(connection_id, door, mode, can_wait=can_wait)
+            client = self._connections.client(connection_id, door, mode, can_wait=can_wait, author=author)
         except AutomationError as error:
             return _WayOut(problem=error, secrets=secrets)
         except Exception as error:  # noqa: BLE001 - a connector's bug parks its own delivery and nothing else

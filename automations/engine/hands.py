@@ -18,6 +18,7 @@ from automations.engine.contracts import Occurrence
 from automations.engine.decider import EVENT_COLUMNS, Kinds, StoredEvent, envelope_of
 from automations.engine.done_before import Carried, CarriedEffects, PastDelivery
 from automations.engine.doorstep import Result
+from automations.engine.footprints import Author
 from automations.engine.retry import CLAIMS_MAX
 from automations.engine.stepping import Send, Walk
 from automations.errors import AutomationError
@@ -42,6 +43,13 @@ class Hand:
     @property
     def run_id(self) -> int:
         return self.claim.run_id
+
+    @property
+    def author(self) -> Author:
+        """Who signs what this run writes, and where in its chain it stands."""
+        memory = self.walk.memory
+        chain = str(memory.get("chain") or self.claim.event_id)
+        return Author(self.run_id, self.claim.recipe_id, chain, int(memory.get("depth", 0)))
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from automations.engine.connections import Connections
 from automations.engine.decider import Decider, Kinds
 from automations.engine.departures import Departures, Inbox
 from automations.engine.doorstep import Doorstep
+from automations.engine.guards import Guards, Limits
 from automations.engine.hands import CallOver, Delivered, Hand, Loader, LookedUp
 from automations.engine.in_hand import InHand
 from automations.engine.ledger import Ledger
@@ -48,13 +49,21 @@ class Runner:
     """Runs everything that is due. One thread calls `run_forever` or `turn`; `nudge` may come from any."""
 
     def __init__(
-        self, database: Database, registry: Registry, connections: Connections, clock: Clock, *, owner: str
+        self,
+        database: Database,
+        registry: Registry,
+        connections: Connections,
+        clock: Clock,
+        *,
+        owner: str,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
         self._clock = clock
         catalog = Catalog(database, registry)
         self.ledger = Ledger(database, clock, owner)
         kinds = Kinds(database, registry)
-        self._decider = Decider(database, registry, connections, catalog, self.ledger, kinds)
+        guards = Guards(database, clock, limits)
+        self._decider = Decider(database, registry, connections, catalog, self.ledger, kinds, guards)
         self._loader = Loader(database, kinds, catalog)
         self._inbox: Inbox = queue.SimpleQueue()
         self._put_back: deque[Delivered | LookedUp | CallOver] = deque()

@@ -14,6 +14,9 @@ delivery_parked = _namespace.signal("delivery-parked")
 connection_paused = _namespace.signal("connection-paused")
 recipe_published = _namespace.signal("recipe-published")
 hook_refused = _namespace.signal("hook-refused")
+recipe_stopped = _namespace.signal("recipe-stopped")
+breaker_opened = _namespace.signal("breaker-opened")
+breaker_closed = _namespace.signal("breaker-closed")
 
 _log = structlog.get_logger("signals")
 
