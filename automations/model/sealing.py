@@ -6,6 +6,7 @@ decrypting: a sealed value copied into another row does not open there.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from collections.abc import Callable, Sequence
@@ -27,6 +28,7 @@ class Sealer:
     keys: Fernet keys, newest first; the first seals, all of them open. Raises SettingsError when there is
     none or one of them is not a Fernet key; the message gives its place in the list, never its text.
     created: the key file was made just now, so the operator must be told to back it up.
+    fingerprints: one a key, in their order: enough to tell whether two machines have the same, and no more.
     """
 
     created: bool = False
@@ -35,6 +37,7 @@ class Sealer:
         if not keys:
             raise SettingsError(f"There is no secret key. Set {_SETTING} or restore the file {KEY_FILE}.")
         self._fernet = MultiFernet([_fernet(key, place) for place, key in enumerate(keys, start=1)])
+        self.fingerprints = tuple(_fingerprint(key) for key in keys)
 
     @classmethod
     def from_instance(
@@ -121,6 +124,11 @@ def _fernet(key: str, place: int) -> Fernet:
         f"Secret key number {place} is not a Fernet key (32 bytes in URL-safe base64)."
         f" Correct it in {_SETTING} or {KEY_FILE}."
     )
+
+
+def _fingerprint(key: str) -> str:
+    """Return 48 bits of the key's digest; the key is 256 random bits, so nothing leads back from there."""
+    return hashlib.sha256(b"automations key " + key.encode("ascii")).hexdigest()[:12]
 
 
 def _read_key_file(path: Path) -> list[str]:

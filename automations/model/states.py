@@ -71,6 +71,11 @@ class SampleOrigin(_Explained):
     BUILT_IN = "built_in", "comes with the trigger"
 
 
+class ProcessRole(_Explained):
+    WEB = "web", "pages and inbound addresses"
+    WORKER = "worker", "decides, runs, delivers"
+
+
 class Role(StrEnum):
     """What a person or token may do; each includes the ones before it."""
 
