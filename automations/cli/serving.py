@@ -98,12 +98,22 @@ class WorkerKeeper:
 
 def run_web(settings: Settings, host: str, port: int, *, workers: int = 0) -> None:
     """Serve the pages and the inbound addresses, with `workers` worker processes beside. Returns at the end."""
+    os.environ["AUTOMATIONS_INSTANCE"] = str(settings.instance)
+    keeper = WorkerKeeper(workers)
+    keeper.start()
+    try:
+        while not _serve_web(host, port):
+            pass
+    finally:
+        keeper.stop()
+
+
+def _serve_web(host: str, port: int) -> bool:
+    """Serve until told to stop; False when Granian gave up, as it does when its process dies twice in 5.5 s."""
     from granian import Granian
     from granian.constants import Interfaces
     from granian.http import HTTP1Settings
 
-    os.environ["AUTOMATIONS_INSTANCE"] = str(settings.instance)
-    keeper = WorkerKeeper(workers)
     server = Granian(
         "automations.cli.processes:make_wsgi",
         address=host,
@@ -121,11 +131,12 @@ def run_web(settings: Settings, host: str, port: int, *, workers: int = 0) -> No
         respawn_interval=0.3,
         workers_kill_timeout=10,
     )
-    keeper.start()
-    try:
-        server.serve()
-    finally:
-        keeper.stop()
+    server.serve()
+    if not server.interrupt_signal:
+        _log.error("web.died_again")
+        # A signal to stop that comes meanwhile is still told to this server.
+        time.sleep(RESTART_S)
+    return bool(server.interrupt_signal)
 
 
 def prepare() -> None:
