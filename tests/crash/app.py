@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -12,7 +13,13 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
+
+import psutil
+
+UP_WITHIN_S = 60.0
+
+Role = Literal["worker", "web", "parent", "everything"]
 
 
 def free_port() -> int:
@@ -30,6 +37,7 @@ class App:
         self.workers = workers
         self.log = instance / "serve.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._groups: list[int] = []
         self._environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("AUTOMATIONS_")},
             "AUTOMATIONS_INSTANCE": str(instance),
@@ -39,6 +47,14 @@ class App:
         }
 
     def start(self) -> Self:
+        """Start it and wait until it answers; start it again when it ends at once, as a service manager does."""
+        deadline_s = time.monotonic() + UP_WITHIN_S
+        while not self._comes_up(deadline_s):
+            if time.monotonic() >= deadline_s:
+                raise AssertionError(f"the app did not come up:\n{self.log.read_text()[-4000:]}")
+        return self
+
+    def _comes_up(self, deadline_s: float) -> bool:
         command = [
             sys.executable, "-m", "automations", "serve", "--port", str(self.port), "--workers", str(self.workers),
         ]  # fmt: skip
@@ -46,24 +62,23 @@ class App:
             self._process = subprocess.Popen(
                 command, env=self._environment, stdout=log, stderr=log, start_new_session=True
             )
-        self._wait_until_up()
-        return self
-
-    def _wait_until_up(self) -> None:
-        deadline_s = time.monotonic() + 30
-        while time.monotonic() < deadline_s:
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
-                connection.request("GET", "/healthz")
-                status = connection.getresponse().status
-                connection.close()
-                if status == 200:
-                    return
-            assert self._process is not None
-            if self._process.poll() is not None:
-                break
+        self._groups.append(self._process.pid)
+        while time.monotonic() < deadline_s and self._process.poll() is None:
+            # What a parent that was killed alone left behind may still answer; that counts for nothing.
+            if self.processes("web") and self._answers():
+                return True
             time.sleep(0.05)
-        raise AssertionError(f"the app did not come up:\n{self.log.read_text()[-4000:]}")
+        return False
+
+    def _answers(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
 
     def kill(self) -> None:
         """kill -9 of every process at once, as a power cut does for programs."""
@@ -71,6 +86,42 @@ class App:
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._process = None
+
+    def processes(self, role: Literal["worker", "web"]) -> list[psutil.Process]:
+        """Return the running processes of one role. Whoever is just being started may be missing."""
+        assert self._process is not None
+        found: list[psutil.Process] = []
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(self._process.pid).children():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    if _role_of(child.cmdline()) == role:
+                        found.append(child)
+        return sorted(found, key=lambda process: process.pid)
+
+    def kill_one(self, role: Role, chance: random.Random) -> bool:
+        """kill -9 one process of this role; return whether there was one.
+
+        After `parent` and `everything` nobody starts it again but `start`. Killed alone, a parent leaves its
+        children to notice it themselves.
+        """
+        assert self._process is not None
+        if role == "everything":
+            self.kill()
+            return True
+        if role == "parent":
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+            return True
+        found = self.processes(role)
+        if found:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                chance.choice(found).kill()
+        return bool(found)
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def stop(self) -> int:
         """SIGTERM, and the exit status."""
@@ -82,8 +133,6 @@ class App:
 
     def memory_bytes(self) -> int:
         """What all processes of the app take together, shared pages counted once (PSS)."""
-        import psutil
-
         assert self._process is not None
         parent = psutil.Process(self._process.pid)
         return sum(p.memory_full_info().pss for p in [parent, *parent.children(recursive=True)])
@@ -96,3 +145,14 @@ class App:
     ) -> None:
         if self._process is not None:
             self.kill()
+        # Children of a parent that was killed alone may still be on their way out.
+        for group in self._groups:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
+
+
+def _role_of(command: list[str]) -> str:
+    if "worker" in command and "--slot" in command:
+        return "worker"
+    # Granian forks its web process, which therefore goes by its parent's name.
+    return "web" if "serve" in command else ""

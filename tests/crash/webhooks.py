@@ -43,11 +43,15 @@ def stage_change(deal: int, number: int, *, person: int | None = None) -> dict[s
 
 
 class Sender:
-    """Sends over `connections` kept-alive connections; one deal's webhooks follow each other on one of them."""
+    """Sends over `connections` kept-alive connections; one deal's webhooks follow each other on one of them.
 
-    def __init__(self, hook: Hook, connections: int) -> None:
+    allowance: how many webhooks may leave, released by whoever sets the pace; without it nothing holds them.
+    """
+
+    def __init__(self, hook: Hook, connections: int, allowance: threading.Semaphore | None = None) -> None:
         self._hook = hook
         self._connections = connections
+        self._allowance = allowance
         self.accepted: dict[int, list[int]] = defaultdict(list)
         self.refused: list[tuple[int, bytes]] = []
         self._lock = threading.Lock()
@@ -83,6 +87,8 @@ class Sender:
         deadline_s = time.monotonic() + timeout_s
         while not mine.empty():
             deal, number = mine.get()
+            if self._allowance is not None:
+                self._allowance.acquire(timeout=max(0.0, deadline_s - time.monotonic()))
             body = json.dumps(stage_change(deal, number)).encode()
             while time.monotonic() < deadline_s:
                 try:
