@@ -131,8 +131,9 @@ def trial(action: Action, example: int, pool: SessionPool) -> Iterator[Trial]:
     with place.sandbox.serve(port=0) as server:
 
         def open_door(mode: DoorMode, settings: Mapping[str, Any]) -> Any:
-            values = kind.Settings.model_validate({**place.settings, "base_url": server.url, **settings})
-            secrets = [str(getattr(values, name)) for name in kind.Settings.secret_names()]
+            table = kind.settings_table(place.settings)
+            values = table.model_validate({**place.settings, "base_url": server.url, **settings})
+            secrets = [str(getattr(values, name)) for name in table.secret_names()]
             allowed = kind.hosts(values)
             return Door(pool, connection="tried", mode=mode, secrets=secrets, allowed_hosts=allowed), values
 

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from automations.connectors.targets.library import shipped
 from automations.sandbox import ClevertapSandbox, PipedriveSandbox
 from automations.sandbox.base import SandboxApp
+from automations.sandbox.described import DescribedSandbox
 from tests.conformance.receiver import Receiver
 
 SECRET = "s3cr3t-4f81b7c2d9"
@@ -52,6 +54,13 @@ def pipedrive() -> Place:
     )
 
 
+def target() -> Place:
+    settings = {"project_id": "2419", "token": SECRET}
+    sandbox = DescribedSandbox(shipped()["mixpanel"], settings)
+    state = {"target": "mixpanel", **settings}
+    return Place(sandbox, state, lambda: copy.deepcopy((sandbox.profiles, sandbox.events)))
+
+
 def _with_timber(sandbox: PipedriveSandbox) -> None:
     """Give the account what some examples look for: a company, its people, a deal, a lead and a product."""
     company = sandbox.create("organization", {"name": "Bergen Timber"})
@@ -65,4 +74,9 @@ def _with_timber(sandbox: PipedriveSandbox) -> None:
     )
 
 
-PLACES: dict[str, Callable[[], Place]] = {"clevertap": clevertap, "http": http, "pipedrive": pipedrive}
+PLACES: dict[str, Callable[[], Place]] = {
+    "clevertap": clevertap,
+    "http": http,
+    "pipedrive": pipedrive,
+    "target": target,
+}

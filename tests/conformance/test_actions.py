@@ -76,7 +76,9 @@ def test_its_examples_travel_together(action: Action, pool: SessionPool) -> None
     fields = [fields_of(action, number) for number in range(len(action.examples))]
     items = [BatchItem(action, each, Call(f"key-{number}")) for number, each in enumerate(fields)]
     with place.sandbox.serve(port=0) as server:
-        settings = kind.Settings.model_validate({**place.settings, "base_url": server.url})
+        settings = kind.settings_table(place.settings).model_validate(
+            {**place.settings, "base_url": server.url}
+        )
         trial = Trial(
             action,
             fields[0],
