@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import NoReturn
 
-from bench import delivery, history, intake, matching, report, rest, workers
+from bench import clevertap_many, delivery, history, intake, matching, report, rest, workers
 from bench.figures import Figure
 from bench.installation import Installation
 from bench.processes import ROOT, BenchError, target
@@ -23,6 +23,7 @@ MEASURES = {
     **rest.MEASURES,
     **workers.MEASURES,
     **matching.MEASURES,
+    **clevertap_many.MEASURES,
     **history.MEASURES,
 }
 

@@ -20,6 +20,8 @@ import orjson
 _LENGTH = re.compile(rb"content-length:\s*(\d+)", re.IGNORECASE)
 _NUMBER = re.compile(rb'"number":\s*(\d+)')
 _READ = 262_144
+# The event that the sandbox refuses, as if somebody had discarded it in the dashboard.
+DISCARDED = "Discarded event"
 
 
 @dataclass
@@ -118,11 +120,13 @@ def serve_sandbox() -> None:
 
     sandbox = ClevertapSandbox(account_id="BENCH", passcode="bench-passcode")
     sandbox.keep_requests = 10
+    sandbox.discarded_events = frozenset({DISCARDED})
 
     def stats() -> Response:
         with sandbox.lock:
             times = [time.monotonic() - (time.time() - call.at.timestamp()) for call in sandbox.calls]
-            seen = Seen(len(times), len(sandbox.events), min(times, default=0.0), max(times, default=0.0))
+            taken = sum(call.taken for call in sandbox.calls)
+            seen = Seen(len(times), taken, min(times, default=0.0), max(times, default=0.0))
             if "reset" in request.args:
                 sandbox.calls.clear()
                 sandbox.events.clear()
