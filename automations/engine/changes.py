@@ -34,13 +34,17 @@ class NewRun:
 
 @dataclass(frozen=True)
 class DecidedEvent:
-    """passed_over: `[[recipe_id, version_id, reason], …]`. problem: why nothing could be decided."""
+    """passed_over: `[[recipe_id, version_id, reason], …]`. problem: why nothing could be decided.
+
+    taking: the swept event whose happening goes through with this one, unless another was first; see `made_events`.
+    """
 
     event_id: int
     label: str
     passed_over: list[list[Any]]
     runs: list[NewRun]
     problem: str = ""
+    taking: int | None = None
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from automations.engine.decide import Ruling, Verdict, decide
 from automations.engine.guards import Guards
 from automations.engine.ledger import Ledger
 from automations.engine.loop_guard import Seen
+from automations.engine.made_events import Facts, MadeEvents, Place
 from automations.engine.new_runs import parked_run, run_of
 from automations.engine.registry import Registry
 from automations.errors import AutomationError, StorageUnavailableError
@@ -105,6 +106,7 @@ class Decider:
         self._ledger = ledger
         self._kinds = kinds
         self._guards = guards
+        self._made = MadeEvents(database)
 
     def decide_pending(self, limit: int, keep: Callable[[StoredEvent, Occurrence], None]) -> int:
         """Decide the oldest undecided events. `keep` is shown each event that was read, for its run to use.
@@ -123,11 +125,14 @@ class Decider:
                 decided.append(found)
             else:
                 readable.append((event, found))
+        facts = self._made.facts(
+            [(one.id, one.connection_id, one.record_key, one.origin) for one, _ in readable]
+        )
         ready = self._guards.look([seen for _, seen in readable])
         for event, seen in readable:
             if event.id in ready:
                 keep(event, seen.occurrence)
-                decided.append(self._decided(event, seen))
+                decided.append(self._decided(event, seen, facts))
         if decided:
             self._store(self._guards.checked(sorted(decided, key=lambda one: one.event_id)))
         return len(decided)
@@ -151,7 +156,7 @@ class Decider:
         """Return the oldest, no more than fit into `BYTES_AT_ONCE` together, but one at least."""
         sizes = "SELECT LENGTH(payload) FROM event WHERE decided_at IS NULL ORDER BY id LIMIT ?"
         sql = f"SELECT {EVENT_COLUMNS} FROM event WHERE decided_at IS NULL ORDER BY id LIMIT ?"  # noqa: S608
-        with self._database.connect_for_read() as connection:
+        with self._database.read_plain() as connection:
             found = connection.exec_driver_sql(self._database.sql(sizes), (limit,)).all()
             if not found:
                 return []
@@ -177,23 +182,43 @@ class Decider:
             event.id, event.connection_id, kind, occurrence, self._connections.directory(event.connection_id)
         )
 
-    def _decided(self, event: StoredEvent, seen: Seen) -> DecidedEvent:
+    def _decided(self, event: StoredEvent, seen: Seen, facts: Facts) -> DecidedEvent:
         occurrence = seen.occurrence
+        place = self._made.place_of(
+            facts, event.id, event.connection_id, seen.kind, occurrence, event.record_key
+        )
+        if place.problem:
+            return DecidedEvent(event.id, occurrence.label, [], [], problem=place.problem)
         keys = [trigger.key for trigger in self._registry.triggers_for(seen.kind.kind, event.topic)]
         passed_over: list[list[Any]] = []
         runs: list[NewRun] = []
         for recipe in self._catalog.wanting(event.connection_id, keys):
+            if not place.is_for(recipe.recipe_id):
+                continue
             if isinstance(recipe, BrokenRecipe):
                 runs.append(parked_run(event.id, event.record_key, occurrence, recipe))
                 continue
-            verdict = self._verdict(event, seen, recipe)
+            verdict = self._in_turn(event, seen, recipe, place) or self._verdict(event, seen, recipe)
             if verdict.ruling is Ruling.NOT_TRIGGERED:
                 passed_over.append([recipe.recipe_id, recipe.version_id, verdict.reason])
             else:
                 verdict = self._guards.not_too_deep(event.id, event.record_key, recipe, verdict)
                 standing = self._guards.standing(event.id)
                 runs.append(run_of(event.id, event.record_key, occurrence, recipe, verdict, standing))
-        return DecidedEvent(event.id, occurrence.label, passed_over, runs)
+        return DecidedEvent(event.id, occurrence.label, passed_over, runs, taking=place.taking)
+
+    def _in_turn(
+        self, event: StoredEvent, seen: Seen, recipe: CompiledRecipe, place: Place
+    ) -> Verdict | None:
+        """Return why a made event comes too late for a recipe: it would bring back an older state of its record."""
+        if place.made is None:
+            return None
+        other = self._made.overtaken(
+            place.made, recipe, event.connection_id, event.record_key, seen.occurrence
+        )
+        if not other:
+            return None
+        return Verdict(Ruling.NOT_TRIGGERED, f"{other} has the same state of the record, or a newer one")
 
     def _verdict(self, event: StoredEvent, seen: Seen, recipe: CompiledRecipe) -> Verdict:
         occurrence, context = seen.occurrence, {}

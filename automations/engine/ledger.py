@@ -9,17 +9,18 @@ The statements are plain SQL: they carry thousands of rows a second, and both da
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
-
-from sqlalchemy import Connection as SqlConnection
 
 from automations.clock import Clock
 from automations.engine.changes import Changes, Claim, Closing, DecidedEvent, Opening, RunUpdate
 from automations.engine.lanes import Lanes
 from automations.engine.leases import Leases, in_chunks, marks
+from automations.engine.made_events import MadeEvents
 from automations.engine.newcomers import Newcomers
 from automations.model.columns import dump_json, micros, storable
 from automations.model.database import Database
+from automations.model.statements import Statements
 from automations.model.states import DeliveryStatus
 
 
@@ -34,6 +35,7 @@ class Ledger(Leases):
         super().__init__(database, clock, owner)
         self._lanes = Lanes(database)
         self._newcomers = Newcomers(database)
+        self._made = MadeEvents(database)
 
     # -- deciding
 
@@ -43,9 +45,10 @@ class Ledger(Leases):
         Returns how many runs are ready to be claimed.
         """
         now = micros(self._clock.now())
-        with self._database.connect_for_write() as connection:
+        # Verdicts that a power failure takes back are made again: no call can have followed them.
+        with self._database.write_plain(durable=False) as connection:
             open_ids = self._still_undecided(connection, [event.event_id for event in decided])
-            mine = [event for event in decided if event.event_id in open_ids]
+            mine = self._not_told_yet(connection, [one for one in decided if one.event_id in open_ids])
             if not mine:
                 return 0
             connection.exec_driver_sql(
@@ -63,7 +66,22 @@ class Ledger(Leases):
             )
             return self._newcomers.insert(connection, [run for event in mine for run in event.runs], now)
 
-    def _still_undecided(self, connection: SqlConnection, ids: Sequence[int]) -> set[int]:
+    def _not_told_yet(
+        self, connection: Statements, decided: Sequence[DecidedEvent]
+    ) -> Sequence[DecidedEvent]:
+        """Let a happening that two events tell go through with the one that is decided first."""
+        takings = [(one.taking, one.event_id) for one in decided if one.taking is not None]
+        late = self._made.take(connection, takings) if takings else set()
+        if not late:
+            return decided
+        return [
+            replace(one, runs=[], passed_over=[], problem=f"event {one.taking} had told the same already")
+            if one.event_id in late
+            else one
+            for one in decided
+        ]
+
+    def _still_undecided(self, connection: Statements, ids: Sequence[int]) -> set[int]:
         lock = "" if self._database.on_sqlite else " FOR UPDATE"
         found: set[int] = set()
         for chunk in in_chunks(ids):
@@ -80,14 +98,14 @@ class Ledger(Leases):
         (run, step, item).
         """
         now = micros(self._clock.now())
-        with self._database.connect_for_write() as connection:
+        with self._database.write_plain(durable=bool(changes.openings or changes.closings)) as connection:
             lost = self._lost(connection, changes.held)
             self._close(connection, [c for c in changes.closings if c.run_id not in lost], now)
             ids = self._open(connection, [o for o in changes.openings if o.run_id not in lost], now)
             self._release(connection, [u for u in changes.updates if u.claim.run_id not in lost], now)
         return lost, ids
 
-    def _lost(self, connection: SqlConnection, held: dict[int, Claim]) -> set[int]:
+    def _lost(self, connection: Statements, held: dict[int, Claim]) -> set[int]:
         lock = "" if self._database.on_sqlite else " FOR UPDATE"
         kept: set[int] = set()
         for chunk in in_chunks(sorted(held)):
@@ -98,7 +116,7 @@ class Ledger(Leases):
         return set(held) - kept
 
     def _open(
-        self, connection: SqlConnection, openings: Sequence[Opening], now: int
+        self, connection: Statements, openings: Sequence[Opening], now: int
     ) -> dict[tuple[int, int, int], int]:
         again = [o for o in openings if o.delivery_id is not None]
         if again:
@@ -117,7 +135,7 @@ class Ledger(Leases):
                 ids[run_id, step_index, item_index] = delivery_id
         return ids
 
-    def _close(self, connection: SqlConnection, closings: Sequence[Closing], now: int) -> None:
+    def _close(self, connection: Statements, closings: Sequence[Closing], now: int) -> None:
         if not closings:
             return
         connection.exec_driver_sql(
@@ -147,7 +165,7 @@ class Ledger(Leases):
                 ],
             )  # fmt: skip
 
-    def _release(self, connection: SqlConnection, updates: Sequence[RunUpdate], now: int) -> None:
+    def _release(self, connection: Statements, updates: Sequence[RunUpdate], now: int) -> None:
         if not updates:
             return
         ended = [u for u in updates if u.claimable_at is None]
