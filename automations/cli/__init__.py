@@ -20,6 +20,7 @@ PLACES = {
     "user": Place(f"{_HERE}.users", "user", "Say who may sign in."),
     "doctor": Place(f"{_HERE}.doctor", "doctor", "Check everything and say what to do."),
     "backup": Place(f"{_HERE}.upkeep", "backup", "Copy the database to a file while it is in use."),
+    "retention": Place(f"{_HERE}.retention", "retention", "Look after the room that history takes."),
     "keys": Place(f"{_HERE}.upkeep", "keys", "Look after the keys that encrypt secrets."),
 }
 

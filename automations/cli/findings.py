@@ -9,10 +9,10 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from automations.cli.output import size
 from automations.errors import AutomationError
 
 if TYPE_CHECKING:
@@ -258,26 +258,26 @@ def parked(assembly: Assembly) -> Iterator[Finding]:
 def disk(assembly: Assembly) -> Iterator[Finding]:
     settings = assembly.settings
     free = shutil.disk_usage(settings.instance).free
-    advice = "Make room: when the disk is full, no webhook is accepted."
-    state = "failed" if free < DISK_FULL_BYTES else "warning" if free < DISK_LOW_BYTES else "ok"
+    advice = "Make room: when the disk is nearly full, no webhook is accepted."
+    state = "ok" if assembly.disk.has_room() and free >= DISK_LOW_BYTES else "warning"
+    if not assembly.disk.has_room() or free < DISK_FULL_BYTES:
+        state = "failed"
+    yield Finding("disk", state, f"{size(free)} free at {settings.instance}", "" if state == "ok" else advice)
+    used = assembly.disk.used_bytes()
+    over = used > settings.disk_budget_bytes
     yield Finding(
-        "disk", state, f"{_size(free)} free at {settings.instance}", "" if state == "ok" else advice
+        "disk",
+        "warning" if over else "ok",
+        f"history takes {size(used)} of {settings.disk_budget}",
+        "automations retention run; where that is not enough, deal with parked runs or raise "
+        "AUTOMATIONS_DISK_BUDGET."
+        if over
+        else "",
     )
-    if assembly.database.on_sqlite and assembly.database.engine.url.database:
-        file = Path(assembly.database.engine.url.database)
-        used = sum(part.stat().st_size for part in file.parent.glob(f"{file.name}*") if part.is_file())
-        over = used > settings.disk_budget_bytes
+    if not assembly.disk.gives_back():
         yield Finding(
             "disk",
-            "warning" if over else "ok",
-            f"the database takes {_size(used)} of {settings.disk_budget}",
-            "Raise AUTOMATIONS_DISK_BUDGET or lower AUTOMATIONS_RETENTION_DAYS." if over else "",
+            "warning",
+            "the database file was made by an older version and cannot give room back",
+            "In a quiet hour: automations retention run --compact",
         )
-
-
-def _size(size: float) -> str:
-    for unit in ("B", "KB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"

@@ -78,3 +78,12 @@ def remark(text: str) -> None:
 
 def warn(text: str) -> None:
     click.echo(click.style("Warning:", fg="yellow") + f" {text}", err=True)
+
+
+def size(amount: float) -> str:
+    """Return bytes as `812 B`, `4.1 MB`."""
+    for unit in ("B", "KB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} B" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"

@@ -134,7 +134,26 @@ def _lines() -> Iterator[str]:
         "Connections by state.",
         {f'{{state="{state}"}}': count for state, count in connections},
     )
+    yield from _storage_lines()
     yield from _budget_lines()
+
+
+def _storage_lines() -> Iterator[str]:
+    """Tell what was found within the last hour; looking costs too much for every scrape."""
+    usage = services().usage.last()
+    if usage is None:
+        return
+    yield from _metric("automations_history_bytes", "gauge", "What history takes.", {"": usage.used_bytes})
+    yield from _metric(
+        "automations_history_budget_bytes", "gauge", "What it may take.", {"": usage.budget_bytes}
+    )
+    if usage.free_bytes is not None:
+        yield from _metric(
+            "automations_disk_free_bytes",
+            "gauge",
+            "Free on the disk of the database.",
+            {"": usage.free_bytes},
+        )
 
 
 def _budget_lines() -> Iterator[str]:

@@ -10,7 +10,7 @@ from flask import Blueprint, render_template
 from automations.model.states import Role, RunStatus
 from automations.web.auth import requires
 from automations.web.navigation import refused_lately, wants_person
-from automations.web.presenting import plural
+from automations.web.presenting import plural, size
 from automations.web.services import services
 
 LAST_RUNS = 8
@@ -76,6 +76,10 @@ def _wanted() -> list[Wanted]:
             found.append(Wanted(f"{row.name} refused {times} with wrong credentials.", path, "Look at it"))
     for recipe_id, words in services().account_changes.warnings().items():
         found.append(Wanted(" ".join(words), f"/recipes/{recipe_id}", "Change the recipe"))
+    usage = services().usage.last()
+    if usage is not None and usage.is_over:
+        text = f"History takes {size(usage.used_bytes)}, more than the {size(usage.budget_bytes)} it may."
+        found.append(Wanted(text, "/settings/storage", "See what takes it"))
     for problem in services().registry.problems:
         found.append(Wanted(problem.message, "/connections", "See the connectors"))
     return found

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 
 from automations import __version__
+from automations.engine.tidying import Tidying
 from automations.errors import InputError
 from automations.model.states import Role
 from automations.web.auth import may, requires
 from automations.web.presenting import size
 from automations.web.services import services
 
+TIDYING = Tidying.name
 THEMES = {"": "As the system", "light": "Light", "dark": "Dark"}
 
 blueprint = Blueprint("installation", __name__, url_prefix="/settings")
@@ -39,15 +41,45 @@ def _facts() -> dict[str, str]:
         "Database": "SQLite" if settings.on_sqlite else "PostgreSQL",
         "History is kept": f"{settings.retention_days} days; parked runs until somebody ends them",
     }
-    if settings.on_sqlite:
-        facts["It takes"] = size(_bytes_in(settings.instance))
     facts["Free on its disk"] = size(shutil.disk_usage(settings.instance).free)
     facts["Undecided events"] = str(services().history.undecided())
     return facts
 
 
-def _bytes_in(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.glob("*.db*") if path.is_file())
+@blueprint.get("/storage")
+@requires(Role.VIEWER)
+def storage() -> str:
+    given = services()
+    found = given.usage.last() or given.usage.look()
+    about = {"History takes": f"{size(found.used_bytes)} of {size(found.budget_bytes)}"}
+    if found.file_bytes is not None:
+        about["Its files"] = size(found.file_bytes)
+    if found.free_bytes is not None:
+        about["Free on its disk"] = size(found.free_bytes)
+    about["Parked and open runs"] = f"about {size(found.owed_bytes_about)}"
+    about["Looked at"] = f"{found.looked_at[:16].replace('T', ' ')} UTC"
+    if not found.gives_back:
+        about["Room given back"] = (
+            "not by this file, which an older version made: automations retention run --compact"
+        )
+    return render_template(
+        "settings/storage.html",
+        usage=found,
+        about=about,
+        days=given.settings.retention_days,
+        budget=given.settings.disk_budget_bytes,
+        may_tidy=may(Role.ADMIN),
+    )
+
+
+@blueprint.post("/storage/tidy")
+@requires(Role.ADMIN)
+def tidy() -> AnyResponse:
+    """Let a worker do it, and show how far it is; one that is under way already is shown."""
+    jobs = services().jobs
+    under_way = [job for job in jobs.open() if job.kind == TIDYING]
+    job = under_way[0] if under_way else jobs.start(TIDYING, {}, by=current_user.email, alone=TIDYING)
+    return redirect(f"/jobs/{job.id}")
 
 
 @blueprint.post("/theme")

@@ -44,7 +44,7 @@ STATES: Final[Mapping[str, tuple[str, str]]] = {
 def install(app: Flask) -> None:
     """Give these to every template."""
     app.jinja_env.filters.update(
-        ago=ago, exact=exact, iso=iso, visible=visible, json_text=json_text, plural=plural, duration=duration
+        ago=ago, exact=exact, iso=iso, visible=visible, json_text=json_text, plural=plural, duration=duration, size=size
     )
     app.jinja_env.globals.update(STATES=STATES, SHOWN_AT_ONCE=SHOWN_AT_ONCE, is_sandbox=is_sandbox)
 

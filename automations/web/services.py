@@ -11,6 +11,7 @@ from automations.engine.account_changes import AccountChanges
 from automations.engine.connections import Connections
 from automations.engine.history import History
 from automations.engine.intake import Intake
+from automations.engine.jobs import Jobs
 from automations.engine.manual import ManualWork
 from automations.engine.people import People
 from automations.engine.preview import Previews
@@ -62,6 +63,8 @@ class Services(Protocol):
     def intake(self) -> Intake: ...
     @property
     def manual(self) -> ManualWork: ...
+    @property
+    def jobs(self) -> Jobs: ...
     @property
     def usage(self) -> UsageBook: ...
 
