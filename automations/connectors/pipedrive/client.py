@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from automations.clock import Clock, SystemClock
 from automations.connectors.exchanges import masker_for
-from automations.connectors.pipedrive import records
+from automations.connectors.pipedrive import imprints, records
 from automations.connectors.pipedrive.costs import note_limits
 from automations.connectors.pipedrive.lead_shape import written
 from automations.connectors.pipedrive.lists import Lists
@@ -97,8 +97,12 @@ class PipedriveClient:
         refused: Refused | None = None,
     ) -> Answer:
         """Change something. presumed: the data to go on with where nothing may leave."""
-        reply = self._send(method, path, "write", params=params, body=body, presumed=presumed)
-        return self._understood(reply, what or f"{method} {path}", True, absent_ok, refused)
+        with self.directory.writing(imprints.of_call(method, path, body)) as became:
+            reply = self._send(method, path, "write", params=params, body=body, presumed=presumed)
+            answer = self._understood(reply, what or f"{method} {path}", True, absent_ok, refused)
+            if isinstance(answer.data, dict):
+                became(imprints.made_by(path, answer.data))
+        return answer
 
     def _send(
         self,

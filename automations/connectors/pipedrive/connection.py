@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from automations.connectors.pipedrive import field_history, hooks, permission, receiver, related
+from automations.connectors.pipedrive import field_history, hooks, imprints, permission, receiver, related
 from automations.connectors.pipedrive.client import PipedriveClient
 from automations.connectors.pipedrive.costs import POOLS
 from automations.connectors.pipedrive.lists import FIELD_LISTS
@@ -17,6 +17,7 @@ from automations.engine.contracts import (
     ConnectionReport,
     DirectoryLike,
     DoorLike,
+    Imprint,
     InboundRequest,
     JsonObject,
     OAuth,
@@ -42,6 +43,7 @@ class PipedriveConnection(ConnectionKind):
     manages_hooks = True
     hooks_at_most = hooks.AT_MOST
     budgets = POOLS
+    may_circle = True
     watched_lists = tuple(dict.fromkeys(FIELD_LISTS.values()))
 
     def client(
@@ -56,6 +58,8 @@ class PipedriveConnection(ConnectionKind):
         """Ask who the token belongs to. Source: Pipedrive API v1, `GET /users/me`, read 2026-11-22."""
         reply = client.get("/api/v1/users/me")
         me = reply.record
+        if me.get("id") and not reply.held:
+            client.directory.put(imprints.ME, {"id": me["id"]})
         facts = {
             "Company": f"{me.get('company_name', '')} ({me.get('company_domain', '')})",
             "User": f"{me.get('name', '')} <{me.get('email', '')}>",
@@ -85,6 +89,9 @@ class PipedriveConnection(ConnectionKind):
 
     def read(self, topic: str, payload: bytes) -> Occurrence:
         return receiver.read(topic, payload)
+
+    def imprint(self, occurrence: Occurrence, directory: DirectoryLike) -> Imprint | None:
+        return imprints.of_event(occurrence, directory)
 
     # related records
 

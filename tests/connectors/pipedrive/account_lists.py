@@ -15,6 +15,7 @@ class Remembered(dict):
         self.identities = {}
         self.holds = defaultdict(Lock)
         self.spent, self.waits, self.observed = [], {}, {}
+        self.written, self.made = [], []
 
     def put(self, name, entries):
         self[name] = entries
@@ -32,6 +33,11 @@ class Remembered(dict):
     def alone(self, key):
         with self.holds[key]:
             yield
+
+    @contextmanager
+    def writing(self, imprints):
+        self.written += imprints
+        yield self.made.append
 
     def spend(self, pool, cost):
         self.spent.append((pool.name, cost))
