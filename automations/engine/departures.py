@@ -1,14 +1,15 @@
 """What waits to leave, by connection: chosen by the coordinating thread, carried out by calling threads.
 
 A connection has room for so many calls at once and no more; what is slow, dead or limited there holds up
-nobody else. Batchable deliveries leave together, as many as wait, and no two calls in flight are about the same.
+nobody else. The room is this worker's share of what the account allows all workers together. Batchable deliveries
+leave together, as many as wait, and no two calls in flight are about the same.
 """
 
 from __future__ import annotations
 
 import queue
 from collections import defaultdict, deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -25,22 +26,29 @@ LOOK_UPS_AT_ONCE = 4
 CALLS_AT_ONCE = 8
 SINGLES_IN_HAND = 128
 BATCHED_IN_HAND = 2_000
+BATCHED_AT_LEAST = 1_000
 
+Share = Callable[[int, int], int]
 Inbox = queue.SimpleQueue[Delivered | LookedUp | CallOver | None]
 
 
 class Departures:
-    """Used by the coordinating thread; calling threads only put into `inbox`."""
+    """Used by the coordinating thread; calling threads only put into `inbox`.
 
-    def __init__(self, doorstep: Doorstep, inbox: Inbox, clock: Clock) -> None:
+    share: how many calls of a connection this worker may have in flight, out of so many that all may have together.
+    """
+
+    def __init__(self, doorstep: Doorstep, inbox: Inbox, clock: Clock, share: Share) -> None:
         self._doorstep = doorstep
         self._inbox = inbox
+        self._share = share
         self._calls = ThreadPoolExecutor(CALLING_THREADS, thread_name_prefix="call")
         self._gathering = Gathering(clock)
         self._subjects = Subjects()
         self._ready: dict[int, Row] = defaultdict(deque)
         self._to_look_up: dict[int, list[Hand]] = defaultdict(list)
         self._in_flight: dict[int, int] = defaultdict(int)
+        self._limits: dict[int, int] = {}
         self._batched: set[int] = set()
 
     @property
@@ -52,24 +60,47 @@ class Departures:
     def in_flight(self) -> int:
         return sum(self._in_flight.values())
 
+    @property
+    def calls(self) -> dict[int, tuple[int, int]]:
+        """Return for each connection its calls in flight, and what it allows all workers together."""
+        return {
+            connection_id: (calls, self._limits[connection_id])
+            for connection_id, calls in self._in_flight.items()
+            if calls and connection_id in self._limits
+        }
+
     def most_in_hand(self, connection_id: int, move: Send | LookUp | None = None) -> int:
         """Return how many runs a worker should hold for this connection: many where they travel together.
 
         move: what one of them is about to do there, which may be the first batch that is heard of.
         """
-        if isinstance(move, Send) and move.step.action.batch is not None:
+        if isinstance(move, Send):
+            self._heard_of(move)
+        limit = self._limits.get(connection_id, CALLS_AT_ONCE)
+        share = self._room(connection_id, limit)
+        if connection_id in self._batched:
+            return max(BATCHED_AT_LEAST, BATCHED_IN_HAND * share // limit) if share else 0
+        return SINGLES_IN_HAND * share // limit
+
+    def _heard_of(self, send: Send) -> None:
+        connection_id, limit = send.step.connection_id, _limit(send)
+        self._limits[connection_id] = min(limit, self._limits.get(connection_id, limit))
+        if send.step.action.batch is not None:
             self._batched.add(connection_id)
-        return BATCHED_IN_HAND if connection_id in self._batched else SINGLES_IN_HAND
+
+    def _room(self, connection_id: int, limit: int) -> int:
+        """Return how many calls may be in flight here; steps that talk to nobody have all the room."""
+        return self._share(connection_id, limit) if connection_id else limit
 
     # -- what waits
 
     def add(self, hand: Hand, send: Send) -> None:
-        if send.step.action.batch is not None:
-            self._batched.add(send.step.connection_id)
+        self._heard_of(send)
         self._ready[send.step.connection_id].append((hand, send))
         self._gathering.feed(send.step.connection_id)
 
     def add_look_up(self, hand: Hand, connection_id: int) -> None:
+        self._limits.setdefault(connection_id, hand.walk.recipe.kind.concurrent_calls)
         self._to_look_up[connection_id].append(hand)
 
     def choose(self, held: Collection[int]) -> list[Group]:
@@ -78,7 +109,9 @@ class Departures:
         for connection_id, waiting in self._ready.items():
             if connection_id in held:
                 continue
-            while waiting and self._in_flight[connection_id] < _room(waiting[0][1]):
+            while waiting and self._in_flight[connection_id] < self._room(
+                connection_id, _limit(waiting[0][1])
+            ):
                 group = self._next_group(connection_id, waiting)
                 if not group:
                     break
@@ -126,6 +159,12 @@ class Departures:
             self._gathering.leaves(connection_id)
         return taken
 
+    def without_share(self) -> list[int]:
+        """Return the connections that something waits for and that other workers have all the calls of."""
+        rows = [connection_id for connection_id, row in self._ready.items() if row]
+        rows += [connection_id for connection_id, hands in self._to_look_up.items() if hands]
+        return [one for one in rows if not self._room(one, self._limits.get(one, CALLS_AT_ONCE))]
+
     def take_all(self) -> list[Hand]:
         """Return and forget everything that has not left."""
         return [hand for _, hand in self.take_held(list({*self._ready, *self._to_look_up}))]
@@ -147,7 +186,10 @@ class Departures:
     def start_look_ups(self, held: Collection[int]) -> None:
         """Start look-ups as far as there is room; those of one recipe and connection go together."""
         for connection_id, hands in self._to_look_up.items():
-            while hands and connection_id not in held and self._in_flight[connection_id] < LOOK_UPS_AT_ONCE:
+            room = min(
+                LOOK_UPS_AT_ONCE, self._room(connection_id, self._limits.get(connection_id, CALLS_AT_ONCE))
+            )
+            while hands and connection_id not in held and self._in_flight[connection_id] < room:
                 together = [h for h in hands if h.walk.recipe is hands[0].walk.recipe][:LOOK_UPS_TOGETHER]
                 chosen = {hand.run_id for hand in together}
                 hands[:] = [hand for hand in hands if hand.run_id not in chosen]
@@ -192,7 +234,8 @@ class Departures:
         self._inbox.put(CallOver(connection_id))
 
 
-def _room(send: Send) -> int:
+def _limit(send: Send) -> int:
+    """Return how many calls of this kind the account allows at once, from all workers together."""
     action = send.step.action
     if action.batch is not None:
         return action.batch.concurrent_calls

@@ -7,6 +7,7 @@ opens what leaves next. If the process dies on any line, the rows say what was i
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import random
 import threading
@@ -31,6 +32,7 @@ from automations.engine.ledger import Ledger
 from automations.engine.registry import Registry
 from automations.engine.stepping import End, LookUp, Move, Send, WaitUntil, Walk
 from automations.engine.taking import Taking
+from automations.engine.workforce import Alone, Workforce
 from automations.engine.writing import Writing
 from automations.errors import StorageUnavailableError
 from automations.model.database import Database
@@ -46,7 +48,10 @@ _log = structlog.get_logger("runner")
 
 
 class Runner:
-    """Runs everything that is due. One thread calls `run_forever` or `turn`; `nudge` may come from any."""
+    """Runs everything that is due. One thread calls `run_forever` or `turn`; `nudge` may come from any.
+
+    workforce: the other workers of the installation; without it this one has every account for itself.
+    """
 
     def __init__(
         self,
@@ -57,6 +62,7 @@ class Runner:
         *,
         owner: str,
         limits: Limits = Limits(),  # noqa: B008 - frozen
+        workforce: Workforce | None = None,
     ) -> None:
         self._clock = clock
         catalog = Catalog(database, registry)
@@ -67,7 +73,9 @@ class Runner:
         self._loader = Loader(database, kinds, catalog)
         self._inbox: Inbox = queue.SimpleQueue()
         self._put_back: deque[Delivered | LookedUp | CallOver] = deque()
-        self._departures = Departures(Doorstep(connections, clock), self._inbox, clock)
+        self._workforce = workforce or Alone()
+        doorstep = Doorstep(connections, clock)
+        self._departures = Departures(doorstep, self._inbox, clock, self._workforce.share)
         self._availability = Availability(database, clock)
         self._in_hand = InHand()
         self._taking = Taking(
@@ -105,11 +113,14 @@ class Runner:
             if late or (handed_back and not self._departures.in_flight and self._inbox.empty()):
                 break
             self._wait(0.2)
+        if not self._departures.in_flight:
+            self._workforce.leave()
         self._departures.close()
 
     def _handed_back(self) -> bool:
         """Close what came back and give back what has not left; return whether the database took it."""
         try:
+            self._workforce.keep_up(self._departures.calls)
             self._absorb()
             changes = Changes()
             self._taking.give_back(changes)
@@ -140,6 +151,7 @@ class Runner:
 
     def turn(self) -> bool:
         """Do everything that can be done now; return whether anything was."""
+        self._workforce.keep_up(self._departures.calls)
         self._renew_leases()
         self._watch_clock()
         self._writing.finish()
@@ -230,12 +242,9 @@ class Runner:
             self._departures.add_look_up(hand, move.connection_id)
 
     def end(self, hand: Hand, end: End, changes: Changes) -> None:
-        walk = hand.walk
-        changes.updates.append(
-            RunUpdate(
-                hand.claim, end.status, end.reason, end.reason_kind, walk.step_index, 0, None, walk.memory
-            )
-        )
+        index, memory = hand.walk.step_index, hand.walk.memory
+        update = RunUpdate(hand.claim, end.status, end.reason, end.reason_kind, index, 0, None, memory)
+        changes.updates.append(update)
         self._in_hand.let_go(hand.run_id)
 
     def suspend(self, hand: Hand, at: datetime, reason: str, kind: str, changes: Changes) -> None:
@@ -249,16 +258,18 @@ class Runner:
         self._in_hand.let_go(hand.run_id)
 
     def hold(self, connection_id: int, until: datetime) -> None:
-        """Let nothing of this connection leave before `until`; what waits here goes back to the database."""
+        """Let nothing leave for a connection before `until`; what waits here goes back to the database."""
         self._availability.hold(connection_id, until)
 
     # -- writing
 
     def _write(self, changes: Changes) -> None:
-        """Give back what waits for connections that are held, and write everything."""
+        """Give back what waits for connections that are held or that others work for, and write everything."""
         held = self._availability.held
         for connection_id, hand in self._departures.take_held(list(held)):
             self.suspend(hand, held[connection_id], "its connection is paused", "connection", changes)
+        for _, hand in self._departures.take_held(self._departures.without_share()):
+            self.suspend(hand, self._clock.now(), "another worker has its connection", "room", changes)
         self._writing.write(changes)
 
     # -- what comes back
@@ -284,10 +295,8 @@ class Runner:
 
     def _next_back(self) -> Delivered | LookedUp | CallOver | None:
         """Return the next report, passing over nudges; None when there is none."""
-        while True:
-            try:
-                found = self._inbox.get_nowait()
-            except queue.Empty:
-                return None
-            if found is not None:
-                return found
+        with contextlib.suppress(queue.Empty):
+            while (found := self._inbox.get_nowait()) is None:
+                continue
+            return found
+        return None

@@ -52,7 +52,7 @@ class Taking:
         for connection_id in self._availability.open():
             most = self._departures.most_in_hand(connection_id)
             room = most - self._in_hand.count(connection_id)
-            if connection_id not in due:
+            if connection_id not in due or not most:
                 continue
             if room < most // 2 or self._in_hand.bytes >= BYTES_IN_HAND:
                 self._departures.no_room_for_more(connection_id)

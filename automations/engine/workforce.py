@@ -183,6 +183,19 @@ class Workforce:
             self._is_welcome, self._held_back = True, crowded
 
 
+class Alone:
+    """A worker that has no like, in a test or a benchmark: every account is for itself."""
+
+    def share(self, connection_id: int, limit: int) -> int:
+        return limit
+
+    def keep_up(self, in_flight: InFlight) -> None:
+        """Do nothing: there is nobody to look at."""
+
+    def leave(self) -> None:
+        """Do nothing: nobody waits for its share."""
+
+
 def _numbers(text: str) -> frozenset[int]:
     return frozenset(int(number) for number in text.split(",") if number)
 
