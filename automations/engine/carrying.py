@@ -6,12 +6,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection as SqlConnection
-
 from automations.engine.done_before import Carried
 from automations.engine.leases import in_chunks, marks
 from automations.model.columns import dump_json, load_json, micros, moment, storable
 from automations.model.database import Database
+from automations.model.statements import Statements
 from automations.model.states import DeliveryStatus
 
 _COLUMNS = (
@@ -28,7 +27,7 @@ def carried_by(database: Database, run_ids: Sequence[int]) -> dict[int, list[Car
 
 
 def read_carried(
-    database: Database, connection: SqlConnection, run_ids: Sequence[int]
+    database: Database, connection: Statements, run_ids: Sequence[int]
 ) -> dict[int, list[Carried]]:
     """As `carried_by`, within a transaction of the caller."""
     found: dict[int, list[Carried]] = defaultdict(list)
@@ -39,9 +38,7 @@ def read_carried(
     return found
 
 
-def store_carried(
-    database: Database, connection: SqlConnection, effects: Sequence[tuple[int, Carried]]
-) -> None:
+def store_carried(database: Database, connection: Statements, effects: Sequence[tuple[int, Carried]]) -> None:
     """Store effects with the new runs that bring them along, each as (run id, effect)."""
     if not effects:
         return

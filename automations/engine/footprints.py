@@ -107,7 +107,7 @@ class Footprints:
         for start in range(0, len(wanted), _CHUNK):
             chunk = wanted[start : start + _CHUNK]
             sql = _RECENT.format(marks=", ".join("?" * len(chunk)))
-            with self._database.connect_for_read() as connection:
+            with self._database.read_plain() as connection:
                 parameters = (connection_id, micros(since), *chunk)
                 for row in connection.exec_driver_sql(self._database.sql(sql), parameters):
                     found.setdefault(row[0], []).append(_footprint(row))

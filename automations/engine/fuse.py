@@ -81,7 +81,7 @@ class Fuse:
         since = now - WITHIN
         reset_at = self._stops.reset_at([pair[0]]).get(pair[0])
         since = max(since, reset_at) if reset_at else since
-        with self._database.connect_for_read() as connection:
+        with self._database.read_plain() as connection:
             newest = connection.exec_driver_sql(self._database.sql(_NEWEST), (*pair, self.runs_max)).all()
         return sum(1 for row in newest if row[0] >= micros(since))
 

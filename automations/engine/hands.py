@@ -128,7 +128,7 @@ class Loader:
         for start in range(0, len(absent), _CHUNK):
             chunk = absent[start : start + _CHUNK]
             sql = f"SELECT id, LENGTH(payload) FROM event WHERE id IN ({', '.join('?' * len(chunk))})"  # noqa: S608
-            with self._database.connect_for_read() as connection:
+            with self._database.read_plain() as connection:
                 for event_id, weight in connection.exec_driver_sql(self._database.sql(sql), tuple(chunk)):
                     found[event_id] = weight
         return found
@@ -171,7 +171,7 @@ class Loader:
         for start in range(0, len(absent), _CHUNK):
             chunk = absent[start : start + _CHUNK]
             sql = f"SELECT {EVENT_COLUMNS} FROM event WHERE id IN ({', '.join('?' * len(chunk))})"  # noqa: S608
-            with self._database.connect_for_read() as connection:
+            with self._database.read_plain() as connection:
                 rows = connection.exec_driver_sql(self._database.sql(sql), tuple(chunk)).all()
             for row in rows:
                 event = StoredEvent.of(row)

@@ -6,10 +6,9 @@ and no time from those that may run, and going on is turning it back.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection as SqlConnection
-
 from automations.engine.lanes import Lanes
 from automations.model.database import Database
+from automations.model.statements import Statements
 
 HELD = "held"
 _BATCH = 500
@@ -20,12 +19,12 @@ def turned(connection_id: int) -> int:
     return -1 - connection_id
 
 
-def let_held_go(database: Database, connection: SqlConnection, recipe_id: int) -> int:
+def let_held_go(database: Database, connection: Statements, recipe_id: int) -> int:
     """Let the held runs of a recipe be claimed, in their order; return how many."""
-    return connection.exec_driver_sql(database.sql(_LET_GO), (recipe_id,)).rowcount
+    return int(connection.exec_driver_sql(database.sql(_LET_GO), (recipe_id,)).rowcount)
 
 
-def cancel_held(database: Database, connection: SqlConnection, recipe_id: int, now: int) -> int:
+def cancel_held(database: Database, connection: Statements, recipe_id: int, now: int) -> int:
     """End the held runs of a recipe; return how many. now: microseconds."""
     lanes = Lanes(database)
     marks = "SELECT id FROM run WHERE recipe_id=? AND status='queued' AND connection_id<0 ORDER BY id"

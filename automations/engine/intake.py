@@ -15,7 +15,6 @@ from itertools import chain
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection as SqlConnection
 
 from automations.clock import Clock
 from automations.engine.contracts import Arrival
@@ -23,6 +22,7 @@ from automations.errors import StorageUnavailableError
 from automations.model.columns import micros, storable_key
 from automations.model.database import Database
 from automations.model.packing import guarded
+from automations.model.statements import Statements
 from automations.model.states import EventOrigin
 
 _log = structlog.get_logger("intake")
@@ -186,7 +186,7 @@ class Intake:
 
     def _commit(self, group: list[_Waiting]) -> None:
         try:
-            with self._database.connect_for_write() as connection:
+            with self._database.write_plain() as connection:
                 stored = insert_events(connection, [row for waiting in group for row in waiting.rows])
         except BaseException as error:  # noqa: BLE001 - every waiting request must hear of it
             for waiting in group:
@@ -198,7 +198,7 @@ class Intake:
         self._is_to_tell = self._is_to_tell or any(event_id is not None for event_id in stored)
 
 
-def insert_events(connection: SqlConnection, rows: Sequence[tuple[Any, ...]]) -> list[int | None]:
+def insert_events(connection: Statements, rows: Sequence[tuple[Any, ...]]) -> list[int | None]:
     """Insert what is new; return one id a row, None for a row whose dedupe key is known already."""
     mark = "?" if connection.dialect.name == "sqlite" else "%s"
     found: dict[tuple[int, str], int] = {}

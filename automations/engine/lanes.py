@@ -10,9 +10,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Collection, Iterable, Sequence
 
-from sqlalchemy import Connection as SqlConnection
-
 from automations.model.database import Database
+from automations.model.statements import Statements
 
 MANY = 200
 _EVERY_LANE = (78, 0)
@@ -32,7 +31,7 @@ class Lanes:
         self._on_sqlite = database.on_sqlite
         self._sql = database.sql
 
-    def lock(self, connection: SqlConnection, lanes: Collection[str]) -> None:
+    def lock(self, connection: Statements, lanes: Collection[str]) -> None:
         """Keep two transactions from joining and leaving one lane at once, until this one ends.
 
         SQLite has one writer anyway. PostgreSQL keeps every lock in a table of limited size, so a transaction on
@@ -48,7 +47,7 @@ class Lanes:
         for key in sorted({zlib.crc32(lane.encode()) for lane in lanes}):
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s, %s)", (_ONE_LANE, key - 2**31))
 
-    def occupied(self, connection: SqlConnection, lanes: Sequence[str]) -> set[str]:
+    def occupied(self, connection: Statements, lanes: Sequence[str]) -> set[str]:
         """Return those of the lanes that have any run in them."""
         found: set[str] = set()
         for chunk in _chunks(lanes):
@@ -56,7 +55,7 @@ class Lanes:
             found |= {row[0] for row in connection.exec_driver_sql(self._sql(sql), tuple(chunk))}
         return found
 
-    def of_runs(self, connection: SqlConnection, run_ids: Sequence[int]) -> list[str]:
+    def of_runs(self, connection: Statements, run_ids: Sequence[int]) -> list[str]:
         """Return the lanes that these runs are in."""
         found: set[str] = set()
         for chunk in _chunks(run_ids):
@@ -64,7 +63,7 @@ class Lanes:
             found |= {row[0] for row in connection.exec_driver_sql(self._sql(sql), tuple(chunk))}
         return sorted(found)
 
-    def let_next_go(self, connection: SqlConnection, lanes: Iterable[str], now: int) -> None:
+    def let_next_go(self, connection: Statements, lanes: Iterable[str], now: int) -> None:
         """Make the oldest run of each lane claimable. Only for lanes whose active run has just left.
 
         now: microseconds, as stored.

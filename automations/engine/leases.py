@@ -17,7 +17,11 @@ CHUNK = 500
 
 
 class Leases:
-    """The claims of one worker, named `owner`."""
+    """The claims of one worker, named `owner`.
+
+    None of them waits for the disk: one that a power failure takes back was followed by no call, because what is
+    written before a call is on disk together with all that came before it.
+    """
 
     def __init__(self, database: Database, clock: Clock, owner: str) -> None:
         self._database = database
@@ -35,14 +39,14 @@ class Leases:
             str(RunStatus.RUNNING), self.owner, micros(now + LEASE), micros(now),
             connection_id, micros(now), limit,
         )  # fmt: skip
-        with self._database.connect_for_write() as connection:
+        with self._database.write_plain(durable=False) as connection:
             rows = connection.exec_driver_sql(self._sql(sql), parameters).all()
         return sorted((_claim_of(row) for row in rows), key=lambda claim: claim.run_id)
 
     def due(self) -> set[int]:
         """Return the connections that something can be claimed for now; 0 stands for steps that talk to nobody."""
         now = micros(self._clock.now())
-        with self._database.connect_for_read() as connection:
+        with self._database.read_plain() as connection:
             return {row[0] for row in connection.exec_driver_sql(self._sql(_DUE), (now, now))}
 
     def renew(self, run_ids: Sequence[int]) -> None:
@@ -51,7 +55,7 @@ class Leases:
         Only of those: a claim whose answer was lost on its way from the database is in nobody's hands.
         """
         until = micros(self._clock.now() + LEASE)
-        with self._database.connect_for_write() as connection:
+        with self._database.write_plain(durable=False) as connection:
             for chunk in in_chunks(run_ids):
                 sql = f"UPDATE run SET lease_until=? WHERE lease_owner=? AND id IN ({marks(chunk)})"  # noqa: S608
                 connection.exec_driver_sql(self._sql(sql), (until, self.owner, *chunk))
@@ -63,7 +67,7 @@ class Leases:
         abandoned that nobody renewed for its whole length, watched from here: call this every some seconds. The
         wall clock says nothing, it may jump and differ from machine to machine.
         """
-        with self._database.connect_for_read() as connection:
+        with self._database.read_plain() as connection:
             sql = "SELECT id, lease_counter, lease_until, lease_owner FROM run WHERE lease_until IS NOT NULL"
             held = connection.exec_driver_sql(sql).all()
         if dead_owner is not None:
@@ -72,10 +76,10 @@ class Leases:
             abandoned = self._unchanged([row[:3] for row in held])
         if not abandoned:
             return 0
-        with self._database.connect_for_write() as connection:
+        with self._database.write_plain(durable=False) as connection:
             now = micros(self._clock.now())
             rows = [(str(RunStatus.QUEUED), now, *row) for row in abandoned]
-            return connection.exec_driver_sql(self._sql(_TAKE_BACK), rows).rowcount
+            return int(connection.exec_driver_sql(self._sql(_TAKE_BACK), rows).rowcount)
 
     def _unchanged(self, leases: Sequence[Any]) -> list[Any]:
         now_s = self._clock.monotonic_s()
@@ -95,7 +99,7 @@ class Leases:
             "UPDATE run SET claimable_at=CASE WHEN claimable_at-?>? THEN claimable_at-? ELSE ? END "
             "WHERE status='waiting' AND reason_kind<>'wait' AND claimable_at>?"
         )
-        with self._database.connect_for_write() as connection:
+        with self._database.write_plain(durable=False) as connection:
             connection.exec_driver_sql(queued, (now, now))
             if back:
                 connection.exec_driver_sql(retries, (back, now, back, now, now))

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection as SqlConnection
-
 from automations.engine.changes import NewRun
 from automations.engine.lanes import Lanes
 from automations.model.columns import dump_json, storable
 from automations.model.database import Database
+from automations.model.statements import Statements
 from automations.model.states import RunStatus
 
 
@@ -21,7 +20,7 @@ class Newcomers:
         self._lanes = Lanes(database)
         self._sql = database.sql
 
-    def insert(self, connection: SqlConnection, runs: Sequence[NewRun], now: int) -> int:
+    def insert(self, connection: Statements, runs: Sequence[NewRun], now: int) -> int:
         """Insert what is not there yet; return how many may be claimed at once. now: microseconds, as stored."""
         queued_lanes = sorted({run.lane for run in runs if run.lane and run.status == RunStatus.QUEUED})
         self._lanes.lock(connection, queued_lanes)

@@ -27,6 +27,7 @@ from sqlmodel import Session
 
 from automations.errors import SettingsError, StorageUnavailableError
 from automations.model import packing
+from automations.model.statements import PlainConnection, Statements, begin_immediate, plain
 
 BUSY_TIMEOUT_MS = 8_000
 OLDEST_SAFE_SQLITE = (3, 51, 3)
@@ -88,6 +89,53 @@ class Database:
     def connect_for_read(self) -> Iterator[SqlConnection]:
         with self._translated(), self.engine.connect() as connection:
             yield connection
+
+    @contextmanager
+    def write_plain(self, *, durable: bool = True) -> Iterator[Statements]:
+        """Yield the driver's connection in a write transaction. Raises StorageUnavailableError as `write` does.
+
+        durable: whether it is on disk when the block ends. What may be lost by a machine that loses its power
+        need not wait for the disk; a durable transaction brings everything before it to the disk too, so nothing
+        is ever lost from the middle.
+        """
+        with self._plain() as (connection, cursor):
+            if self.on_sqlite:
+                if not durable:
+                    cursor.execute("PRAGMA synchronous=NORMAL")
+                begin_immediate(cursor, BUSY_TIMEOUT_MS)
+            elif not durable:
+                cursor.execute("SET LOCAL synchronous_commit=off")
+            try:
+                yield connection
+                cursor.connection.commit()
+            except BaseException:
+                cursor.connection.rollback()
+                raise
+            finally:
+                if self.on_sqlite and not durable:
+                    cursor.execute("PRAGMA synchronous=FULL")
+
+    @contextmanager
+    def read_plain(self) -> Iterator[Statements]:
+        """Yield the driver's connection; each statement sees what is committed at its own moment."""
+        with self._plain() as (connection, cursor):
+            if not self.on_sqlite:
+                cursor.connection.autocommit = True
+            try:
+                yield connection
+            finally:
+                if not (self.on_sqlite or cursor.connection.closed):
+                    cursor.connection.autocommit = False
+
+    @contextmanager
+    def _plain(self) -> Iterator[tuple[PlainConnection, Any]]:
+        driver: Any = self.engine.dialect.dbapi
+        with self._translated():
+            try:
+                with plain(self.engine) as found:
+                    yield found
+            except driver.OperationalError as error:
+                raise OperationalError(None, None, error) from error
 
     def sql(self, text: str) -> str:
         """Return a statement written with `?` marks in this database's own marks."""
@@ -207,8 +255,16 @@ def _sqlite_engine(url: str, pool_size: int) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: SqlConnection) -> None:
-        mode = connection.get_execution_options().get("begin", "DEFERRED")
-        connection.exec_driver_sql(f"BEGIN {mode}")
+        if connection.get_execution_options().get("begin") != "IMMEDIATE":
+            connection.exec_driver_sql("BEGIN DEFERRED")
+            return
+        cursor = connection.connection.cursor()
+        try:
+            begin_immediate(cursor, BUSY_TIMEOUT_MS)
+        except driver.OperationalError as error:
+            raise OperationalError("BEGIN IMMEDIATE", None, error) from error
+        finally:
+            cursor.close()
 
     return engine
 

@@ -165,10 +165,10 @@ def test_a_full_disk_refuses_what_it_cannot_keep_and_nothing_else_is_lost(sqlite
     house.recipe()
     limit = {"pages": 0}
 
-    @event.listens_for(engine, "begin")
-    def _limit(connection: Any) -> None:
+    @event.listens_for(engine, "checkout")
+    def _limit(dbapi: Any, *_: Any) -> None:
         if limit["pages"]:
-            connection.exec_driver_sql(f"PRAGMA max_page_count={limit['pages']}")
+            dbapi.execute(f"PRAGMA max_page_count={limit['pages']}")
 
     with engine.connect() as connection:
         used = connection.exec_driver_sql("PRAGMA page_count").scalar() or 0
