@@ -46,9 +46,13 @@ def test_what_a_block_writes_is_there_after_it(notes: Database, durable: bool) -
 
 @pytest.mark.parametrize("durable", [True, False])
 def test_a_block_that_fails_writes_nothing(notes: Database, durable: bool) -> None:
-    with pytest.raises(KeyError), notes.write_plain(durable=durable) as connection:
-        connection.exec_driver_sql(notes.sql(INSERT), (1, "one"))
-        raise KeyError
+    def fail() -> None:
+        with notes.write_plain(durable=durable) as connection:
+            connection.exec_driver_sql(notes.sql(INSERT), (1, "one"))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
     assert count(notes) == 0
     with notes.write_plain() as connection:
         connection.exec_driver_sql(notes.sql(INSERT), (1, "one"))
@@ -66,12 +70,17 @@ def test_each_read_sees_what_is_committed_at_its_own_moment(notes: Database) -> 
 def test_a_connection_that_broke_is_told_and_not_used_again(notes: Database) -> None:
     if notes.on_sqlite:
         pytest.skip("SQLite's connections end with their process")
-    with pytest.raises(StorageUnavailableError), notes.read_plain() as connection:
-        me = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
-        with notes.read_plain() as other:
-            other.exec_driver_sql("SELECT pg_terminate_backend(%s)", (me,))
-        time.sleep(0.1)
-        connection.exec_driver_sql("SELECT 1")
+
+    def break_it() -> None:
+        with notes.read_plain() as connection:
+            me = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+            with notes.read_plain() as other:
+                other.exec_driver_sql("SELECT pg_terminate_backend(%s)", (me,))
+            time.sleep(0.1)
+            connection.exec_driver_sql("SELECT 1")
+
+    with pytest.raises(StorageUnavailableError):
+        break_it()
     assert count(notes) == 0
 
 
