@@ -5,7 +5,7 @@ What is closed stays closed, what is in doubt is settled first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -45,6 +45,11 @@ class Carried:
     tried_at: datetime
 
     @property
+    def identity(self) -> tuple[str, str, int]:
+        """Which item of which step it is; an item that has a key is known wherever it stands."""
+        return self.step_name, self.item_key, 0 if self.item_key else self.item_index
+
+    @property
     def closed(self) -> bool:
         return self.status in CLOSED_DELIVERIES
 
@@ -62,16 +67,17 @@ class CarriedEffects:
     """What one run brings along, found by step and item."""
 
     def __init__(self, effects: Iterable[Carried] = ()) -> None:
-        effects = list(effects)
-        self._steps = frozenset(e.step_name for e in effects)
-        self._found = {(e.step_name, e.item_key, 0 if e.item_key else e.item_index): e for e in effects}
+        self._found: dict[tuple[str, str, int], list[Carried]] = {}
+        for effect in effects:
+            self._found.setdefault(effect.identity, []).append(effect)
+        self._steps = frozenset(step_name for step_name, _, _ in self._found)
 
-    def of(self, step_name: str, item_key: str, item_index: int) -> Carried | None:
-        """Return the effect of this very item; one from before items had keys is known by its place."""
+    def of(self, step_name: str, item_key: str, item_index: int) -> Sequence[Carried]:
+        """Return the effects of this very item; those from before items had keys are known by their place."""
         if not self._found:
-            return None
-        found = self._found.get((step_name, item_key, 0)) if item_key else None
-        return found or self._found.get((step_name, "", item_index))
+            return ()
+        found = self._found.get((step_name, item_key, 0), ()) if item_key else ()
+        return found or self._found.get((step_name, "", item_index), ())
 
     def begun(self, step_name: str) -> bool:
         """Tell whether an earlier run came as far as this step, and so had its `wait` behind it."""

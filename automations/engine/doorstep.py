@@ -196,18 +196,18 @@ class Doorstep:
 
 
 def _doubts(send: Send, call: Call) -> Iterator[tuple[ActionFields, Call]]:
-    """Yield what must be settled before anything is sent: an earlier run's try first, then this run's own."""
+    """Yield what must be settled before anything is sent: tries of earlier runs first, then this run's own."""
     if not send.in_doubt:
         return
-    action, doubt = send.step.action, send.doubt
-    if doubt is not None:
+    action = send.step.action
+    for doubt in send.doubts:
         same = doubt.fields == send.fields
         if not (action.repeatable_for(doubt.fields) and (same or action.repeatable)):
             yield (
                 doubt.fields,
                 replace(call, idempotency_key=doubt.key, in_doubt=True, first_at=iso(doubt.first_tried_at)),
             )
-    is_own = doubt is None or send.attempts > 0
+    is_own = not send.doubts or send.attempts > 0
     if is_own and not action.repeatable_for(send.fields):
         yield send.fields, call
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from automations.clock import Clock
 from automations.engine.registry import Registry
-from automations.errors import InputError, NotFoundError
-from automations.model.columns import storable, storable_key
+from automations.engine.run_filter import ID_MAX, RunFilter
+from automations.errors import NotFoundError
+from automations.model.columns import storable_key
 from automations.model.connection import Connection
 from automations.model.database import Database
 from automations.model.history import Attempt, Delivery, Event, Run
@@ -22,7 +22,6 @@ from automations.model.states import RunStatus
 
 PAGE = 50
 PAGE_MAX = 1_000
-ID_MAX = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -86,6 +85,8 @@ class History:
 
         Raises InputError for a status that does not exist, NotFoundError for a recipe that does not.
         """
+        statuses = (status,) if isinstance(status, str) else tuple(status or ())
+        wanted = RunFilter(recipe or "", statuses, record or "", search or "", since)
         with self._database.read() as session:
             query = (
                 select(Run, Recipe.name, RecipeVersion.number, Connection.name)
@@ -94,27 +95,8 @@ class History:
                 .join(Event, col(Event.id) == col(Run.event_id))
                 .join(Connection, col(Connection.id) == col(Event.connection_id))
             )
-            if recipe:
-                recipe_id = session.exec(
-                    select(Recipe.id).where(col(Recipe.name) == storable(recipe))
-                ).first()
-                if recipe_id is None:
-                    raise NotFoundError(
-                        f"There is no recipe named {recipe!r}. `automations recipe list` shows them."
-                    )
-                query = query.where(col(Run.recipe_id) == recipe_id)
-            wanted = [status] if isinstance(status, str) else list(status or ())
-            for word in wanted:
-                if word not in set(RunStatus):
-                    raise InputError(f"There is no run status {word!r}; use one of {', '.join(RunStatus)}.")
-            if wanted:
-                query = query.where(col(Run.status).in_(wanted))
-            if record:
-                query = query.where(col(Run.record_key) == storable_key(record))
-            if search:
-                query = query.where(_matches(search))
-            if since is not None:
-                query = query.where(col(Run.created_at) >= since)
+            for clause in wanted.clauses(session):
+                query = query.where(clause)
             if before_id is not None:
                 query = query.where(col(Run.id) < before_id)
             rows = session.exec(query.order_by(col(Run.id).desc()).limit(min(limit, PAGE_MAX))).all()
@@ -267,17 +249,6 @@ class History:
             newest = session.exec(select(func.max(Run.id)).group_by(col(Run.recipe_id))).all()
             rows = session.exec(select(Run.recipe_id, Run.created_at).where(col(Run.id).in_(newest)))
             return dict(rows.all())
-
-
-def _matches(search: str) -> Any:
-    text = storable(search.strip())
-    if text.isascii() and text.isdigit():
-        same_record = col(Run.record_key).like(f"%:{text}")
-        return (col(Run.id) == int(text)) | same_record if int(text) <= ID_MAX else same_record
-    if ":" in text and " " not in text:
-        return col(Run.record_key) == text
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return func.lower(col(Run.label)).like(f"%{escaped.lower()}%", escape="\\")
 
 
 def _connection_names(session: Session) -> dict[int, str]:

@@ -73,7 +73,9 @@ class ManualWork:
             run.claimable_at, run.lane, run.finished_at = None, None, now
             session.add(run)
             for delivery in _deliveries(session, run_id, DeliveryStatus.WAITING):
-                delivery.status, delivery.reason, delivery.reason_kind = DeliveryStatus.SKIPPED, reason, ""
+                # What was in doubt stays so, for whoever replays this run.
+                kind = "unknown" if delivery.reason_kind == "unknown" else ""
+                delivery.status, delivery.reason, delivery.reason_kind = DeliveryStatus.SKIPPED, reason, kind
                 delivery.next_attempt_at, delivery.closed_at = None, now
                 session.add(delivery)
             session.flush()

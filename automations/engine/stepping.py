@@ -31,7 +31,7 @@ class LookUp:
 class Send:
     """Make one delivery. delivery_id None: it has no row yet. in_doubt: an earlier try may have done it.
 
-    doubt: an earlier run's try, settled before this run's own. item_key: as in `model.history.Delivery`.
+    doubts: tries of earlier runs, settled before this run's own. item_key: as in `model.history.Delivery`.
     subject: whom or what it is about, as its target knows them; empty where that does not matter.
     """
 
@@ -44,7 +44,7 @@ class Send:
     in_doubt: bool = False
     first_tried_at: datetime | None = None
     subject: str = ""
-    doubt: Doubt | None = None
+    doubts: tuple[Doubt, ...] = ()
     item_key: str = ""
 
 
@@ -195,11 +195,10 @@ class Walk:
         if past is not None:
             return self._again(step, past, earlier, key)
         index = self.item_index
-        if earlier is not None and earlier.closed:
-            self.keys[step.index, index] = earlier.idempotency_key
-            return Close(
-                step, index, earlier.status, earlier.reason, CARRIED, outputs=earlier.outputs, item_key=key
-            )
+        closed = next((effect for effect in earlier if effect.closed), None)
+        if closed is not None:
+            self.keys[step.index, index] = closed.idempotency_key
+            return Close(step, index, closed.status, closed.reason, CARRIED, None, closed.outputs, key)
         context = self.context
         if step.for_each is not None:
             context = with_item(context, items[index], index, len(items))
@@ -212,7 +211,7 @@ class Walk:
             return _unfilled(step, index, error, key)
         subject = step.action.subject(rendered.typed)
         send = Send(step, index, rendered.typed, rendered.left_out, subject=subject, item_key=key)
-        return self._after_doubt(send, earlier)
+        return self._after_doubt(send, earlier) if earlier else send
 
     def _item_key(self, step: CompiledStep, items: Sequence[Any]) -> str:
         if step.for_each is None:
@@ -221,21 +220,21 @@ class Walk:
             self._keys = item_keys(items)
         return self._keys[self.item_index]
 
-    def _after_doubt(self, send: Send, earlier: Carried | None) -> Move:
+    def _after_doubt(self, send: Send, earlier: Sequence[Carried]) -> Move:
         """Return the send with what an earlier run may have done of it.
 
         The same values go on under their first key.
         """
-        if earlier is None or earlier.closed:
-            return send
         try:
-            fields = send.step.mapping.typed(earlier.fields or {})
+            doubts = tuple(
+                Doubt(send.step.mapping.typed(e.fields or {}), e.idempotency_key, e.tried_at) for e in earlier
+            )
         except FieldsError as error:
             return _unfilled(send.step, send.item_index, error, send.item_key)
-        if fields == send.fields:
-            self.keys.setdefault((send.step.index, send.item_index), earlier.idempotency_key)
-        doubt = Doubt(fields, earlier.idempotency_key, earlier.tried_at)
-        return replace(send, in_doubt=True, doubt=doubt)
+        same = next((doubt.key for doubt in doubts if doubt.fields == send.fields), None)
+        if same is not None:
+            self.keys.setdefault((send.step.index, send.item_index), same)
+        return replace(send, in_doubt=True, doubts=doubts)
 
     def _refusal(self, step: CompiledStep, context: Mapping[str, Any]) -> str:
         if step.only_if is None:
@@ -246,7 +245,7 @@ class Walk:
         return next((r.sentence for r in judgement.why if not r.passed), "its condition is not met")
 
     def _again(
-        self, step: CompiledStep, past: PastDelivery, earlier: Carried | None, item_key: str
+        self, step: CompiledStep, past: PastDelivery, earlier: Sequence[Carried], item_key: str
     ) -> Move | None:
         self.keys[step.index, self.item_index] = past.idempotency_key
         if past.status in CLOSED_DELIVERIES:
@@ -273,7 +272,7 @@ class Walk:
             subject=step.action.subject(fields),
             item_key=item_key,
         )
-        return self._after_doubt(send, earlier) if in_doubt else send
+        return self._after_doubt(send, earlier) if in_doubt and earlier else send
 
     @property
     def target_connection_id(self) -> int:

@@ -19,7 +19,7 @@ class CarriedEffect(SQLModel, table=True):
     it belongs to. item_key: which item of a `for_each`; empty for a step without one, and for items from before
     items had keys, which item_index tells apart. status: `succeeded` or `skipped` where the effect is closed;
     `sending` where it is in doubt and must be settled first: then fields are the values that were sent, tried_at
-    when they first were.
+    when they first were. Of one item several tries may be in doubt, each with the key that it went under.
     """
 
     __tablename__ = "carried_effect"
@@ -32,5 +32,5 @@ class CarriedEffect(SQLModel, table=True):
     reason: str = Field(default="", sa_column=Column(Text, nullable=False))
     fields: dict[str, Any] | None = Field(default=None, sa_column=Column(Json, nullable=True))
     outputs: dict[str, Any] | None = Field(default=None, sa_column=Column(Json, nullable=True))
-    idempotency_key: str = Field(sa_column=Column(Text, nullable=False))
+    idempotency_key: str = Field(sa_column=Column(Text, primary_key=True))
     tried_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))

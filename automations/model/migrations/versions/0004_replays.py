@@ -39,7 +39,7 @@ def upgrade() -> None:
         sa.Column("idempotency_key", sa.Text(), nullable=False),
         sa.Column("tried_at", columns.UtcTime(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("run_id", "step_name", "item_key", "item_index"),
+        sa.PrimaryKeyConstraint("run_id", "step_name", "item_key", "item_index", "idempotency_key"),
     )
 
 
