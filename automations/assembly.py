@@ -21,6 +21,8 @@ from automations.connectors.http import Door, NetworkPolicy, SessionPool
 from automations.connectors.http import DoorMode as HttpDoorMode
 from automations.connectors.oauth import OAuthCalls
 from automations.engine.account_changes import AccountChanges
+from automations.engine.backfill import Backfill, Backfills, ExistingRecords
+from automations.engine.backfill_preview import BackfillPreviews
 from automations.engine.chores import Chore, Chores
 from automations.engine.connections import Connections
 from automations.engine.contracts import DirectoryLike, DoorLike, DoorMode
@@ -37,6 +39,9 @@ from automations.engine.queue import WakeUps
 from automations.engine.recipes import Recipes
 from automations.engine.registry import Registry
 from automations.engine.renderer import RenderPool
+from automations.engine.replay_job import ReplayKind
+from automations.engine.replay_making import ReplayMaking
+from automations.engine.replays import Replays
 from automations.engine.retention import Retention
 from automations.engine.runner import Runner
 from automations.engine.samples import Samples
@@ -44,6 +49,7 @@ from automations.engine.subscriptions import Subscriptions
 from automations.engine.testrun import TestRuns
 from automations.engine.tidying import Tidying
 from automations.engine.usage import UsageBook
+from automations.engine.workforce import Workforce
 from automations.errors import AutomationError
 from automations.model.connection import Connection
 from automations.model.database import Database
@@ -197,10 +203,34 @@ class Assembly:
         return Tidying(self.clock, self.retention, packer, self.disk, self.usage)
 
     @cached_property
+    def _existing_records(self) -> ExistingRecords:
+        return ExistingRecords(self.database, self.registry, self.connections)
+
+    @cached_property
+    def _backfill(self) -> Backfill:
+        return Backfill(self.database, self._existing_records, self.clock, self.wake_ups.ring)
+
+    @cached_property
+    def backfills(self) -> Backfills:
+        return Backfills(self._existing_records, self.jobs)
+
+    @cached_property
+    def backfill_previews(self) -> BackfillPreviews:
+        return BackfillPreviews(self._existing_records, self.test_runs)
+
+    @cached_property
     def jobs(self) -> Jobs:
         """Long work in slices; add your kind here."""
-        kinds: list[JobKind] = [self.tidying]
+        kinds: list[JobKind] = [self.tidying, ReplayKind(self.database, self._replay_making), self._backfill]
         return Jobs(self.database, self.clock, {kind.name: kind for kind in kinds}, self.wake_ups.ring)
+
+    @cached_property
+    def _replay_making(self) -> ReplayMaking:
+        return ReplayMaking(self.database, self.registry, self.connections, self.clock, self.wake_ups.ring)
+
+    @cached_property
+    def replays(self) -> Replays:
+        return Replays(self.database, self._replay_making, self.jobs)
 
     @cached_property
     def chores(self) -> Chores:
@@ -215,8 +245,11 @@ class Assembly:
             ],
         )
 
-    def runner(self, owner: str) -> Runner:
-        return Runner(self.database, self.registry, self.connections, self.clock, owner=owner)
+    def runner(self, owner: str, workforce: Workforce | None = None) -> Runner:
+        """Return a runner of that name; without a workforce it has every account for itself."""
+        return Runner(
+            self.database, self.registry, self.connections, self.clock, owner=owner, workforce=workforce
+        )
 
     def close(self) -> None:
         made = self.__dict__

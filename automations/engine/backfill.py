@@ -220,7 +220,7 @@ class Backfill(JobKind):
 class Backfills:
     """For pages and commands: what a backfill would do, and asking for one."""
 
-    def __init__(self, records: ExistingRecords, jobs: Callable[[], Jobs]) -> None:
+    def __init__(self, records: ExistingRecords, jobs: Jobs) -> None:
         self._records = records
         self._jobs = jobs
 
@@ -234,7 +234,7 @@ class Backfills:
         if wish.since and wish.until and wish.since >= wish.until:
             raise InputError("Since must be earlier than until.")
         recipe = self._records.recipe(recipe_id)
-        return self._jobs().start(
+        return self._jobs.start(
             Backfill.name,
             {**wish.as_params(), "recipe": recipe.name},
             recipe_id=recipe_id,

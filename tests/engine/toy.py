@@ -20,21 +20,24 @@ from automations.engine.contracts import (
     Batch,
     BatchItem,
     Call,
-    ConnectionKind,
     ConnectionReport,
     ConnectionSettings,
     DirectoryLike,
     DoorLike,
     InboundRequest,
     ItemResult,
+    JsonObject,
+    ListedPage,
     Occurrence,
     Outcome,
     Trigger,
     TriggerFields,
+    Window,
     field,
 )
 from automations.engine.registry import Registry
 from automations.errors import AutomationError, DeliveryError, InputError
+from tests.engine.toy_records import ListsThings, list_records
 
 
 class ToyTarget:
@@ -52,6 +55,15 @@ class ToyTarget:
         self.lock = threading.Lock()
         self.gate: threading.Event | None = None
         self.more_outputs: dict[Any, Any] = {}
+        self.records: dict[int, dict[str, Any]] = {}
+        self.listed: list[tuple[Any, int]] = []
+        self.list_errors: deque[AutomationError] = deque()
+
+    def keep(self, id: int, at: str, **more: Any) -> dict[str, Any]:
+        """Have a record of this id there, last changed at a time such as `2026-11-22T10:00:00+00:00`."""
+        before = self.records.get(id)
+        self.records[id] = {"id": id, "made_at": before["made_at"] if before else at, "at": at, **more}
+        return self.records[id]
 
     def texts(self) -> list[str]:
         return [text for _, text in self.done]
@@ -71,7 +83,7 @@ class ToyClient:
         self.directory = directory
 
 
-class ToyConnection(ConnectionKind):
+class ToyConnection(ListsThings):
     """A toy account."""
 
     kind = "toy"
@@ -138,6 +150,14 @@ class ThingHappened(Trigger):
         if fields.color and seen != fields.color:
             return f"color is {seen}, wanted {fields.color}"
         return None
+
+    def cannot_list(self, fields: Any) -> str | None:
+        return "Things of no color are not listed." if fields.color == "none" else None
+
+    def existing(
+        self, fields: Any, client: Any, cursor: JsonObject | None, window: Window, limit: int
+    ) -> ListedPage:
+        return list_records(client.target, cursor, window, limit)
 
 
 class NoteFields(ActionFields):
