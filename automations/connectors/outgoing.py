@@ -129,13 +129,18 @@ def make_headers(
     if auth is not None:
         pair = base64.b64encode(":".join(auth).encode("utf-8", "replace")).decode("ascii")
         headers["authorization"] = ("Authorization", f"Basic {pair}")
-    for lower, (name, value) in headers.items():
-        _check_header(lower, name, value)
+    for name, value in headers.values():
+        _check_header(name, value)
     return dict(headers.values())
 
 
-def _check_header(lower: str, name: str, value: str) -> None:
-    if not _TOKEN.fullmatch(name) or lower in _RESERVED:
+def may_be_set(header: str) -> bool:
+    """Tell whether a call may set a header of this name."""
+    return bool(_TOKEN.fullmatch(header)) and header.lower() not in _RESERVED
+
+
+def _check_header(name: str, value: str) -> None:
+    if not may_be_set(name):
         raise RejectedError(f"The header {name!r:.60} cannot be set. Remove it or choose another name.")
     if not _VALUE.fullmatch(value):
         raise RejectedError(

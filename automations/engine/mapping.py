@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from automations.engine.contracts import Action, ActionFields
 from automations.engine.conversion import convert, type_words
-from automations.engine.templating import MISSING, Template, compile_value, render
+from automations.engine.templating import MISSING, Template, compile_address, compile_value, render
 from automations.errors import FieldsError, MappingError
 
 Policy = str | dict[str, Any]
@@ -64,7 +64,7 @@ class FieldMapping:
         self.action = action
         self.step = step
         self.missing = dict(missing)
-        self._tree = compile_value(_with_expressions_bare(action, fields))
+        self._tree = compile_value(_prepared(action, fields))
         self.leaves = tuple(Leaf(path, template) for path, template in walk_leaves(self._tree))
 
     @property
@@ -213,17 +213,24 @@ def alternatives(action: Action) -> dict[str, list[str]]:
 
 def is_expression(action: Action, name: str) -> bool:
     """Tell whether a field's text is left to the action to evaluate."""
+    return _is_declared(action, name, "expression")
+
+
+def _is_declared(action: Action, name: str, word: str) -> bool:
     info = action.Fields.model_fields.get(name)
     extra = info.json_schema_extra if info is not None else None
-    return bool(isinstance(extra, dict) and extra.get("expression"))
+    return bool(isinstance(extra, dict) and extra.get(word))
 
 
-def _with_expressions_bare(action: Action, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields with braces taken off where the text is not a template of the recipe."""
-    return {
-        name: _BRACES.sub(r"\1", value) if isinstance(value, str) and is_expression(action, name) else value
-        for name, value in fields.items()
-    }
+def _prepared(action: Action, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields with what is no usual template made ready: bare expressions, and addresses."""
+    prepared = dict(fields)
+    for name, value in fields.items():
+        if isinstance(value, str) and is_expression(action, name):
+            prepared[name] = _BRACES.sub(r"\1", value)
+        elif isinstance(value, str) and _is_declared(action, name, "address"):
+            prepared[name] = compile_address(value)
+    return prepared
 
 
 def policy_for(action: Action, missing: Mapping[str, Policy], path: tuple[str | int, ...]) -> Policy:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Collection, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
+from automations.connectors.generic_http.addresses import whole_address
 from automations.connectors.generic_http.settings import HttpSettings
 from automations.connectors.http import Reply
 from automations.engine.contracts import DoorLike
 from automations.engine.masking import MASK
-from automations.errors import FieldsError
 
 READS = frozenset({"GET", "HEAD"})
 _SHORTEST_SECRET = 4
@@ -61,17 +60,7 @@ class HttpClient:
 
     def address(self, url: str) -> str:
         """Return the whole address. Raises FieldsError when it leaves the connection's scheme, host and port."""
-        base = self.settings.base_url
-        text = url.strip()
-        if "://" not in text.split("?", 1)[0]:
-            if not base:
-                raise _bad_url(text, "a whole address; this connection has none of its own to begin with")
-            return f"{base}/{text.lstrip('/')}" if text.lstrip("/") else base
-        if base and _place(text) != _place(base):
-            raise _bad_url(
-                text, f"an address at {'://'.join(_place(base)[:2])}, where the connection belongs"
-            )
-        return text
+        return whole_address(url, self.settings.base_url)
 
     def without_secrets(self, value: Any) -> Any:
         """Return a JSON value in which the connection's own credentials are hidden, should they be echoed.
@@ -87,19 +76,3 @@ class HttpClient:
         if isinstance(value, list):
             return [self.without_secrets(entry) for entry in value]
         return value
-
-
-def _place(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    authority = parts.netloc.lower()
-    default = {"https": ":443", "http": ":80"}.get(parts.scheme, "")
-    return parts.scheme, authority.removesuffix(default) if default else authority
-
-
-def _bad_url(url: str, wanted: str) -> FieldsError:
-    return FieldsError(
-        f"{url[:200]!r} is not {wanted}. Change the step's address, or the connection's.",
-        field="url",
-        value=url[:200],
-        wanted=wanted,
-    )

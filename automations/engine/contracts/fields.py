@@ -23,6 +23,7 @@ def field(
     advanced: bool = False,
     one_of: str = "",
     expression: bool = False,
+    address: bool = False,
 ) -> Any:
     """Declare one field of an action, trigger or connection.
 
@@ -30,7 +31,8 @@ def field(
     suggest: the template offered when the step is new. choices: fixed values, or the name of a connector's
     directory list (such as `stages`) that the form offers. one_of: fields with the same word here are
     alternatives, at least one of which must be mapped. expression: the text is for the action to evaluate over
-    what it knows (such as `reply`), not a template of the recipe; braces around it are taken off.
+    what it knows (such as `reply`), not a template of the recipe; braces around it are taken off. address: the text
+    is a web address, in which each template is percent-encoded.
     """
     return PydanticField(
         default=default,
@@ -44,6 +46,7 @@ def field(
             "advanced": advanced,
             "one_of": one_of,
             "expression": expression,
+            "address": address,
         },
     )
 

@@ -12,6 +12,7 @@ from automations.engine.templating.missing import MISSING, Missing
 from automations.engine.templating.syntax import TemplateProblem
 from automations.engine.templating.template import (
     Template,
+    compile_address,
     compile_expression,
     compile_value,
     explain_missing,
@@ -29,6 +30,7 @@ __all__ = [
     "Template",
     "TemplateProblem",
     "check",
+    "compile_address",
     "compile_expression",
     "compile_value",
     "explain_missing",

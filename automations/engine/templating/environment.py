@@ -17,6 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
 from automations.engine.templating.context import GuardedContext
+from automations.engine.templating.encoding import ENCODE, encoded
 from automations.engine.templating.filters import FILTERS
 from automations.engine.templating.guarding import guarded_filter, guarded_test
 from automations.engine.templating.is_tests import TESTS
@@ -76,6 +77,7 @@ _REWRITTEN: Final[Mapping[str, Callable[..., Any]]] = {
     "_range": _paying(count_up),
     "_method": _paying(_called),
     "_iterate": _iterate,
+    ENCODE: encoded,
 }
 """No source can name these: `syntax.py` knows public filters only, and `map` refuses a leading underscore."""
 

@@ -16,6 +16,7 @@ from jinja2 import Template as JinjaTemplate
 from jinja2 import nodes
 
 from automations.engine.templating.context import GuardedContext
+from automations.engine.templating.encoding import encode_parts
 from automations.engine.templating.environment import GuardedEnvironment, guard
 from automations.engine.templating.limits import COMPILED_TEMPLATES_KEPT, MAX_NESTING
 from automations.engine.templating.missing import MISSING, AbsentPartError
@@ -39,6 +40,7 @@ class Template:
     """
 
     __slots__ = (
+        "_is_address",
         "_keys",
         "_program",
         "_value",
@@ -66,8 +68,10 @@ class Template:
         keys: tuple[str | int, ...] | None = None,
         is_expression: bool = False,
         paths: Iterable[tuple[str, ...]] = (),
+        is_address: bool = False,
     ) -> None:
         put = object.__setattr__
+        put(self, "_is_address", is_address)
         put(self, "source", source)
         put(self, "is_constant", program is None and keys is None)
         put(self, "is_expression", is_expression)
@@ -89,6 +93,8 @@ class Template:
         return f"Template({self.source!r})"
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        if self._is_address:
+            return compile_address, (self.source,)
         return (compile_expression if self.is_expression else compile_value), (self.source,)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Template:
@@ -148,6 +154,7 @@ class Template:
             trace = trace.tb_next
         return line
 
+    _is_address: bool
     _value: Any
     _program: JinjaTemplate
     _keys: tuple[str | int, ...] | None
@@ -197,10 +204,9 @@ def _static_key(key: Any) -> str:
     return text
 
 
-def _compiled_text(text: str) -> Template:
-    if not any(sign in text for sign in MARKUP):
-        return Template(text, value=finish(text))
-    return _compiled(text)
+def _compiled_text(text: str, *, is_address: bool = False) -> Template:
+    has_markup = any(sign in text for sign in MARKUP)
+    return _compiled(text, is_address=is_address) if has_markup else Template(text, value=finish(text))
 
 
 def compile_expression(source: Any) -> Template:
@@ -217,8 +223,13 @@ def compile_expression(source: Any) -> Template:
     return template
 
 
+def compile_address(text: str) -> Template:
+    """Return an address; each expression in its text is percent-encoded, unless it is the whole of it."""
+    return _compiled_text(text, is_address=True)
+
+
 @lru_cache(maxsize=COMPILED_TEMPLATES_KEPT)
-def _compiled(source: str) -> Template:
+def _compiled(source: str, *, is_address: bool = False) -> Template:
     try:
         tree = read(ENVIRONMENT, source)
     except UnreadableError as error:
@@ -232,8 +243,11 @@ def _compiled(source: str) -> Template:
         if keys is not None:
             return Template(source, keys=keys, is_expression=True, paths=paths)
         tree.body = [nodes.Output([expression], lineno=expression.lineno)]
-    program = _program(guard(ENVIRONMENT, tree, is_expression=expression is not None), source)
-    return Template(source, program=program, is_expression=expression is not None, paths=paths)
+    elif is_address:
+        encode_parts(tree)
+    alone = expression is not None
+    program = _program(guard(ENVIRONMENT, tree, is_expression=alone), source)
+    return Template(source, program=program, is_expression=alone, paths=paths, is_address=is_address)
 
 
 def _refusal(problem: TemplateProblem, source: str) -> MappingError:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
+from automations.connectors.generic_http.addresses import fault_of_address
 from automations.connectors.generic_http.bodies import as_text, flat, reply_as_values, written
 from automations.connectors.generic_http.client import READS, HttpClient
 from automations.connectors.generic_http.connection import HttpConnection
-from automations.engine.contracts import Action, ActionFields, Call, JsonObject, Outcome, field
+from automations.connectors.generic_http.settings import HttpSettings
+from automations.connectors.outgoing import may_be_set
+from automations.engine.contracts import Action, ActionFields, Call, DirectoryLike, JsonObject, Outcome, field
 from automations.engine.templating import MISSING, compile_expression, render
 from automations.errors import FieldsError, MappingError, RejectedError
 
@@ -57,7 +60,11 @@ class Request(Action):
         method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = field(
             "Method", default="POST", choices=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
         )
-        url: str = field("Address", "A whole address, or a path under the connection's.")
+        url: str = field(
+            "Address",
+            "A whole address, or a path under the connection's. What a template puts into it is percent-encoded.",
+            address=True,
+        )
         query: dict[str, Any] = field("Query", "Name and value of each; a list repeats the name.", default={})
         headers: dict[str, Any] = field("Headers", "Name and value of each.", default={}, advanced=True)
         body: Any = field("Body", "An object becomes JSON, text stays text.", default=None, multiline=True)
@@ -92,6 +99,17 @@ class Request(Action):
                 compile_expression(fields.success_if)
             except MappingError as error:
                 raise _bad_rule(fields.success_if, error) from error
+
+    def check_mapping(
+        self, fields: Mapping[str, Any], settings: HttpSettings, directory: DirectoryLike
+    ) -> Sequence[tuple[str, str]]:
+        wrong = [("url", problem)] if (problem := fault_of_address(fields.get("url"), settings)) else []
+        headers = fields.get("headers")
+        for name in headers if isinstance(headers, dict) else ():
+            if not may_be_set(str(name)):
+                message = f"The header {str(name)[:60]!r} cannot be set. Remove it or choose another name."
+                wrong.append((f"headers.{name}", message))
+        return wrong
 
     def perform(self, fields: Fields, client: HttpClient, call: Call) -> Outcome:
         content: bytes | None = None
