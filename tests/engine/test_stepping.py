@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from automations.errors import RejectedError, UnavailableError
@@ -102,3 +104,16 @@ def test_a_condition_on_looked_up_records_is_judged_after_a_crash_too(house: Toy
     house.work()
     assert house.target.texts() == ["1/0"]
     assert sorted(house.statuses()) == ["filtered", "succeeded"]
+
+
+def test_ten_thousand_items_of_one_run_hold_up_no_other(house: ToyHouse) -> None:
+    house.recipe("many", steps=[house.step("item {{ item }}", for_each="{{ thing.tags }}")])
+    house.thing(1, tags=list(range(10_000)))
+    house.runner.turn()
+    for other in range(2, 22):
+        house.thing(other, tags=["only"])
+    deadline_s = time.monotonic() + 60
+    while house.target.texts().count("item only") < 20:
+        house.runner.turn()
+        assert time.monotonic() < deadline_s
+    assert len(house.target.texts()) < 2_000
