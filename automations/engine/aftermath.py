@@ -9,12 +9,14 @@ from typing import Any, Protocol
 import structlog
 
 from automations.clock import Clock
+from automations.engine.availability import Availability
+from automations.engine.breaker import is_no_answer
 from automations.engine.changes import AttemptMade, Changes, Closing, Opening
 from automations.engine.connections import Connections
 from automations.engine.contracts import Outcome
 from automations.engine.decide import Ruling, Verdict, decide
 from automations.engine.hands import Delivered, Hand, LookedUp
-from automations.engine.retry import Park, Pause, Retry, after_failure
+from automations.engine.retry import HORIZON, Park, Pause, Retry, after_failure
 from automations.engine.stepping import Close, End, Walk, idempotency_key
 from automations.errors import AutomationError, OutcomeUnknownError, StorageUnavailableError
 from automations.model.columns import micros, moment
@@ -38,8 +40,16 @@ class Coordinator(Protocol):
 class Aftermath:
     """Used by the coordinating thread; everything it decides goes into the turn's changes."""
 
-    def __init__(self, connections: Connections, clock: Clock, random: Random, runner: Coordinator) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        clock: Clock,
+        random: Random,
+        runner: Coordinator,
+        availability: Availability,
+    ) -> None:
         self._connections = connections
+        self._availability = availability
         self._clock = clock
         self._random = random
         self._runner = runner
@@ -49,6 +59,9 @@ class Aftermath:
     def delivered(self, found: Delivered, changes: Changes) -> None:
         hand, outcome = found.hand, found.result.outcome
         changes.held[hand.run_id] = hand.claim
+        error = outcome if isinstance(outcome, AutomationError) else None
+        weight = 1 / max(1, found.result.batch_size)
+        self._availability.answered(found.send.step.connection_id, error, weight)
         if isinstance(outcome, AutomationError):
             self._failed(found, outcome, changes)
             return
@@ -82,13 +95,25 @@ class Aftermath:
     def _what_follows(self, found: Delivered, error: AutomationError, now: datetime) -> Retry | Pause | Park:
         if found.result.settling and isinstance(error, OutcomeUnknownError):
             return Park()
+        send, walk = found.send, found.hand.walk
+        since = send.first_tried_at or found.result.started_at
+        place = f"{send.step.index}.{send.item_index}"
+        if self._is_no_try(send.step.connection_id, error):
+            uncounted = walk.memory.setdefault("uncounted", {})
+            uncounted[place] = uncounted.get(place, 0) + 1
+            return self._when_it_answers(send.step.connection_id, since, now)
+        tries = send.attempts + 1 - walk.memory.get("uncounted", {}).get(place, 0)
         return after_failure(
-            error,
-            attempts=found.send.attempts + 1,
-            since=found.send.first_tried_at or found.result.started_at,
-            now=now,
-            jitter=self._random.random(),
+            error, attempts=max(1, tries), since=since, now=now, jitter=self._random.random()
         )
+
+    def _is_no_try(self, connection_id: int, error: AutomationError) -> bool:
+        """Tell whether a failure says only what the open breaker of its connection says already."""
+        return self._availability.breakers.until(connection_id) is not None and is_no_answer(error)
+
+    def _when_it_answers(self, connection_id: int, since: datetime, now: datetime) -> Retry | Park:
+        until = self._availability.breakers.until(connection_id) or now
+        return Park() if now - since > HORIZON else Retry(until)
 
     def _follow(self, connection_id: int, follow: Retry | Pause, error: AutomationError) -> None:
         until = self._clock.now() if isinstance(follow, Pause) else follow.hold_until
@@ -138,8 +163,9 @@ class Aftermath:
         for index, hand in enumerate(found.hands):
             changes.held[hand.run_id] = hand.claim
             if found.error is not None:
-                self._look_up_failed(hand, found.error, changes)
+                self._look_up_failed(hand, found.error, changes, len(found.hands))
                 continue
+            self._availability.answered(hand.walk.recipe.connection.id, None, 1 / len(found.hands))
             hand.walk.looked_up(found.related[index])
             if not self._is_refused(hand, changes):
                 self._runner.move(hand, changes)
@@ -172,10 +198,18 @@ class Aftermath:
             _log.exception("decide.failed", recipe=recipe.name, run_id=walk.run_id)
             return Verdict(Ruling.BROKEN, f"the trigger failed unexpectedly with {type(error).__name__}")
 
-    def _look_up_failed(self, hand: Hand, error: AutomationError, changes: Changes) -> None:
+    def _look_up_failed(self, hand: Hand, error: AutomationError, changes: Changes, together: int) -> None:
         walk, now = hand.walk, self._clock.now()
-        tries, since = _count_try(walk, now)
-        follow = after_failure(error, attempts=tries, since=since, now=now, jitter=self._random.random())
+        account = walk.recipe.connection.id
+        self._availability.answered(account, error, 1 / together)
+        tries, since = _count_try(walk, now, counts=not self._is_no_try(account, error))
+        follow: Retry | Pause | Park
+        if self._is_no_try(account, error):
+            follow = self._when_it_answers(account, since, now)
+        else:
+            follow = after_failure(
+                error, attempts=max(1, tries), since=since, now=now, jitter=self._random.random()
+            )
         reason = f"look-up before the steps: {error.message}"
         if isinstance(follow, Park):
             self._runner.end(hand, End(RunStatus.PARKED, reason, error.kind), changes)
@@ -185,9 +219,9 @@ class Aftermath:
         self._runner.suspend(hand, at, reason, error.kind, changes)
 
 
-def _count_try(walk: Walk, now: datetime) -> tuple[int, datetime]:
-    """Count a failed look-up in the run's memory; return how many there were and since when."""
-    tries = walk.memory["look_up_tries"] = int(walk.memory.get("look_up_tries", 0)) + 1
+def _count_try(walk: Walk, now: datetime, *, counts: bool) -> tuple[int, datetime]:
+    """Note a failed look-up in the run's memory; return how many count and since when there were any."""
+    tries = walk.memory["look_up_tries"] = int(walk.memory.get("look_up_tries", 0)) + counts
     return tries, moment(int(walk.memory.setdefault("look_up_since", micros(now))))
 
 

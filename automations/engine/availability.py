@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
-from sqlmodel import select
+from sqlmodel import col, select
 
 from automations.clock import Clock
+from automations.engine.breaker import Breakers
+from automations.errors import AutomationError
 from automations.model.connection import Connection
 from automations.model.database import Database
+from automations.model.guards import Breaker
 from automations.model.states import ConnectionState
 
 FRESH_S = 0.1
+_OPEN_BREAKERS = select(Breaker.connection_id, Breaker.probe_at).where(col(Breaker.opened_at).is_not(None))
 
 
 class Availability:
@@ -22,8 +26,9 @@ class Availability:
     held: connections that nothing may leave for, each with the time from when its work is due again.
     """
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, breakers: Breakers) -> None:
         self._database = database
+        self.breakers = breakers
         self._clock = clock
         self._known: list[int] = [0]
         self._read_s = -math.inf
@@ -35,7 +40,43 @@ class Availability:
         if now_s - self._read_s >= FRESH_S:
             self._read()
             self._read_s = now_s
-        return [known for known in self._known if known not in self.held]
+        return [known for known in self._known if known not in self.held or self.is_tried_alone(known)]
+
+    def is_tried_alone(self, connection_id: int) -> bool:
+        """Tell whether one call of a connection whose breaker is open may leave, and no more."""
+        open_until = self.breakers.until(connection_id)
+        return (
+            open_until is not None
+            and self.held.get(connection_id, open_until) == open_until
+            and self.breakers.may_be_probed(connection_id)
+        )
+
+    def try_alone(self, connection_id: int) -> bool:
+        """Make the one call this worker's, and let it leave; False when it is another worker's."""
+        if not self.breakers.take_probe(connection_id):
+            self.hold(connection_id, self.breakers.until(connection_id) or self._clock.now())
+            return False
+        self.held.pop(connection_id, None)
+        return True
+
+    def answered(self, connection_id: int, error: AutomationError | None, weight: float = 1.0) -> None:
+        """Count a call that is over, and hold or let go what follows from that."""
+        was_open = self.breakers.until(connection_id)
+        self.breakers.came_back(connection_id, error, weight)
+        until = self.breakers.until(connection_id)
+        if until is not None:
+            self.hold(connection_id, max(until, self.held.get(connection_id, until)))
+        elif was_open is not None:
+            self.look_again()
+
+    def why(self, connection_id: int) -> tuple[str, str]:
+        """Return why nothing leaves for a connection: words, and the kind of reason."""
+        if self.breakers.until(connection_id) is not None:
+            return (
+                "its connection does not answer, and is asked every half minute whether it is back",
+                "breaker",
+            )
+        return "its connection is paused", "connection"
 
     def hold(self, connection_id: int, until: datetime) -> None:
         """Let nothing of this connection leave before `until`."""
@@ -49,8 +90,13 @@ class Availability:
         now = self._clock.now()
         with self._database.read() as session:
             rows = session.exec(select(Connection.id, Connection.state, Connection.hold_until)).all()
+            breakers = session.exec(_OPEN_BREAKERS).all()
         self._known = [0]
         self.held.clear()
+        self.breakers.read({broken: probe_at or now for broken, probe_at in breakers})
+        for broken, probe_at in breakers:
+            if not self.breakers.is_probing(broken):
+                self.held[broken] = probe_at or now
         for connection_id, state, hold_until in rows:
             assert connection_id is not None
             self._known.append(connection_id)

@@ -36,6 +36,7 @@ from automations.engine.signed_memory import SignedMemory
 from automations.errors import AutomationError, CredentialsError, InputError, NotFoundError
 from automations.model.connection import Connection, Directory, Identity, Subscription
 from automations.model.database import Database
+from automations.model.guards import Breaker
 from automations.model.history import Event, Run
 from automations.model.recipe import Recipe, RecipeVersion, Sample
 from automations.model.sealing import Sealer
@@ -295,3 +296,4 @@ def _release_work(session: Any, connection_id: int) -> None:
     if row is not None:
         row.hold_until = None
         session.add(row)
+        session.execute(delete(Breaker).where(col(Breaker.connection_id) == connection_id))

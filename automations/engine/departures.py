@@ -20,7 +20,8 @@ from automations.engine.hands import CallOver, Delivered, Hand, LookedUp
 from automations.engine.stepping import LookUp, Send, idempotency_key
 from automations.errors import OutcomeUnknownError
 
-CALLING_THREADS = 32
+# Threads are made when they are needed: enough for a few dozen connections that hang all at once.
+CALLING_THREADS = 256
 LOOK_UPS_TOGETHER = 100
 LOOK_UPS_AT_ONCE = 4
 CALLS_AT_ONCE = 8

@@ -19,6 +19,7 @@ import structlog
 from automations.clock import Clock, ClockWatch
 from automations.engine.aftermath import Aftermath
 from automations.engine.availability import Availability
+from automations.engine.breaker import Breakers
 from automations.engine.catalog import Catalog
 from automations.engine.changes import Changes, RunUpdate
 from automations.engine.connections import Connections
@@ -76,13 +77,14 @@ class Runner:
         self._workforce = workforce or Alone()
         doorstep = Doorstep(connections, clock)
         self._departures = Departures(doorstep, self._inbox, clock, self._workforce.share)
-        self._availability = Availability(database, clock)
+        self._availability = Availability(database, clock, Breakers(database, clock, owner))
         self._in_hand = InHand()
         self._taking = Taking(
             self.ledger, self._loader, self._departures, self._availability, self._in_hand, clock
         )
         self._writing = Writing(self.ledger, self._departures, self._availability, self._in_hand.let_go)
-        self._aftermath = Aftermath(connections, clock, random.Random(), self)  # noqa: S311 - jitter, not secrecy
+        jitter = random.Random()  # noqa: S311 - jitter, not secrecy
+        self._aftermath = Aftermath(connections, clock, jitter, self, self._availability)
         self._renewed_s = clock.monotonic_s()
         self._clock_watch: ClockWatch | None = None
 
@@ -232,7 +234,12 @@ class Runner:
         """
         target = hand.walk.target_connection_id
         if not self._in_hand.is_for(hand.run_id, target):
-            if self._in_hand.count(target) >= self._departures.most_in_hand(target, move):
+            most = (
+                0
+                if self._availability.is_tried_alone(target)
+                else self._departures.most_in_hand(target, move)
+            )
+            if self._in_hand.count(target) >= most:
                 self.suspend(hand, self._clock.now(), "other work goes first", "room", changes)
                 return
             self._in_hand.turn_to(hand.run_id, target)
@@ -267,7 +274,7 @@ class Runner:
         """Give back what waits for connections that are held or that others work for, and write everything."""
         held = self._availability.held
         for connection_id, hand in self._departures.take_held(list(held)):
-            self.suspend(hand, held[connection_id], "its connection is paused", "connection", changes)
+            self.suspend(hand, held[connection_id], *self._availability.why(connection_id), changes)
         for _, hand in self._departures.take_held(self._departures.without_share()):
             self.suspend(hand, self._clock.now(), "another worker has its connection", "room", changes)
         self._writing.write(changes)

@@ -51,11 +51,15 @@ class Taking:
         due = self._ledger.due()
         for connection_id in self._availability.open():
             most = self._departures.most_in_hand(connection_id)
-            room = most - self._in_hand.count(connection_id)
             if connection_id not in due or not most:
                 continue
+            if self._availability.is_tried_alone(connection_id):
+                most = 1
+            room = most - self._in_hand.count(connection_id)
             if room < most // 2 or self._in_hand.bytes >= BYTES_IN_HAND:
                 self._departures.no_room_for_more(connection_id)
+                continue
+            if most == 1 and not self._may_try(connection_id, room):
                 continue
             limit = min(room, self._claims_at_once)
             self._claimed = self._ledger.claim(connection_id, limit)
@@ -63,6 +67,12 @@ class Taking:
                 self._departures.more_is_due()
             if self._claimed:
                 yield self._loaded()
+
+    def _may_try(self, connection_id: int, room: int) -> bool:
+        """Tell whether something may be claimed where a breaker allows one call, or nothing stands in the way."""
+        if not self._availability.is_tried_alone(connection_id):
+            return True
+        return room > 0 and self._availability.try_alone(connection_id)
 
     def give_back(self, changes: Changes) -> None:
         """Give back what was claimed and not started."""
