@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import base64
 import hmac
-import json
 import re
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +22,7 @@ import yaml
 from flask import Response, request
 
 from .base import SandboxApp, json_reply, raw_body, utc_now
+from .described_answers import Answers, Refused
 from .described_rules import RecordRules, Tree, filled
 from .errors import Refusal
 
@@ -48,6 +48,7 @@ class DescribedSandbox(SandboxApp):
     text: the description. settings: what its account was given; a call must prove it knows them.
     profiles: id -> attributes. events: records in the order they came, each once where it carries a key.
     dropped: records that were refused, whether or not the service says so. calls: records of each call that was read.
+    refuse_if: refuses whatever it says of a record, with the service's own `refuse_code`.
     """
 
     name = "sandbox_described"
@@ -58,23 +59,20 @@ class DescribedSandbox(SandboxApp):
         super().__init__(now)
         self.description: Tree = yaml.safe_load(text)
         self.settings = dict(settings)
+        self.answers = Answers(self.description)
         self.profiles: dict[str, Tree] = {}
         self.events: list[Tree] = []
         self.dropped: list[Any] = []
         self.calls: list[int] = []
         self.validated = 0
         self._known: set[str] = set()
-        self._refusing: list[tuple[int, Any]] = []
+        self.refuse_if: Callable[[Any], bool] = lambda _: False
+        self.refuse_code: Any = None
         self._arrived: deque[float] = deque()
         self._lock = threading.RLock()
         self._operations = [self._operation(name) for name in ("profile", "event")]
         everything = {"methods": ["GET", "POST", "PUT", "PATCH"]}
         self.app.add_url_rule("/<path:path>", "any", self._view, **everything)  # type: ignore[arg-type]
-
-    def refuse_next(self, place: int, code: Any = None) -> None:
-        """Refuse the record at `place` of the next call that is read, with the service's own `code`."""
-        with self._lock:
-            self._refusing.append((place, code))
 
     def is_api_path(self, path: str) -> bool:
         return True
@@ -108,7 +106,7 @@ class DescribedSandbox(SandboxApp):
         ]
         test = self.description.get("test") or {}
         if self._is_test(test) and (not found or raw_body() in (b"", b"[]")):
-            return json_reply(self._success(), (test.get("ok") or [200])[0])
+            return json_reply(self.answers.success()[0], (test.get("ok") or [200])[0])
         if not found:
             raise self._refusal(404)
         self._check_request(found[0])
@@ -233,22 +231,29 @@ class DescribedSandbox(SandboxApp):
     def _take(self, records: list[tuple[list[Operation], Any]]) -> Response:
         dry = (self.description.get("dry_run") or {}).get("query") or {}
         only_checked = bool(dry) and all(request.args.get(key) == value for key, value in dry.items())
+        in_list: Counter[tuple[str, ...] | None] = Counter()
+        refused: list[Refused] = []
+        good: list[tuple[list[Operation], Any]] = []
         with self._lock:
-            refused: list[tuple[int, Any, Any]] = []
-            ordered = self._refusing.pop(0) if self._refusing else None
             for place, (operations, record) in enumerate(records):
-                problem, code = self._problem(operations, record), None
-                if ordered is not None and ordered[0] == place:
-                    problem, code = "refused as ordered", ordered[1]
-                if problem:
-                    refused.append((place, code, problem))
-                    self.dropped.append(record)
-                elif only_checked:
-                    self.validated += 1
+                into, problem = operations[0].into, self._problem(operations, record)
+                ordered = not problem and self.refuse_if(record)
+                if problem or ordered:
+                    reason, code = problem or "refused as ordered", self.refuse_code if ordered else None
+                    last = (into or ("",))[-1]
+                    refused.append(Refused(place, in_list[into], last, record, code, reason))
                 else:
-                    self._store(operations, record)
+                    good.append((operations, record))
+                in_list[into] += 1
+            if refused and self.answers.all_or_nothing:
+                good = []
+            for operations, record in [] if only_checked else good:
+                self._store(operations, record)
+            self.validated += len(good) if only_checked else 0
+            self.dropped += [one.record for one in refused]
             self.calls.append(len(records))
-        return self._reply(records, refused)
+        body, status = self.answers.to(refused)
+        return json_reply(body, status)
 
     def _problem(self, operations: list[Operation], record: Any) -> str:
         most = operations[0].batch.get("record_bytes")
@@ -270,62 +275,8 @@ class DescribedSandbox(SandboxApp):
         if key is not None:
             self._known.add(key)
 
-    def _reply(
-        self, records: list[tuple[list[Operation], Any]], refused: list[tuple[int, Any, Any]]
-    ) -> Response:
-        answer = self.description.get("answer") or {}
-        ok = (answer.get("ok") or [200])[0]
-        rules = answer.get("failures") or []
-        if not refused or answer.get("silent"):
-            return json_reply(self._success(), ok)
-        if not rules:
-            return json_reply({"message": refused[0][2], "error": refused[0][2]}, 400)
-        rule = rules[0]
-        body = self._success()
-        entries = [self._entry(rule, records, *one) for one in refused]
-        _put(body, _keys(rule["list"]), entries)
-        return json_reply(body, (rule.get("statuses") or [ok])[0])
-
-    def _entry(
-        self, rule: Tree, records: list[tuple[list[Operation], Any]], place: int, code: Any, text: str
-    ) -> Any:
-        operations, record = records[place]
-        told: Any = record
-        if rule["by"] == "id":
-            told = record
-            for key in _keys(rule["record_at"]):
-                told = told.get(key) if isinstance(told, dict) else None
-        elif rule["by"] == "index":
-            same = [n for n, (owners, _) in enumerate(records) if owners[0].into == operations[0].into]
-            told = same.index(place) if rule.get("array") else place
-        if not rule.get("at"):
-            return told
-        entry: Tree = {}
-        _put(entry, _keys(rule["at"]), told)
-        if rule.get("code"):
-            _put(entry, _keys(rule["code"]), code if code is not None else 422)
-        if rule.get("reason"):
-            _put(entry, _keys(rule["reason"]), text)
-        if rule.get("array"):
-            _put(entry, _keys(rule["array"]), (operations[0].into or ("",))[-1])
-        return entry
-
-    def _success(self) -> Any:
-        answer = self.description.get("answer") or {}
-        return json.loads(json.dumps(answer.get("success") or {}))
-
     def _refusal(self, status: int) -> Refusal:
         return Refusal(status, self.canned_body(status))
-
-
-def _keys(keys: str | list[str]) -> list[str]:
-    return keys.split(".") if isinstance(keys, str) else list(keys)
-
-
-def _put(body: Tree, keys: list[str], value: Any) -> None:
-    for key in keys[:-1]:
-        body = body.setdefault(key, {})
-    body[keys[-1]] = value
 
 
 def _value(text: str) -> Any:

@@ -84,7 +84,7 @@ class Changes:
             raise misfit(
                 where, key, "changed once: it stands under Properties, or under another operator, too"
             )
-        self._fitter.found.data[key] = None if written is MISSING else written
+        self._fitter.found.data[key] = None if operator.part.clear or written is MISSING else written
 
     def _written(self, operator: Operator, key: str, value: Any) -> Any:
         shape = operator.value

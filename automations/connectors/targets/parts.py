@@ -21,13 +21,17 @@ class Part(BaseModel):
 
 
 class SettingPart(Part):
-    """One thing that a person gives to connect an account. choices: a list, or each with what it stands for."""
+    """One thing that a person gives to connect an account. choices: a list, or each with what it stands for.
+
+    address: it is a web address, such as of an installation of one's own.
+    """
 
     title: str = ""
     help: str = ""
     secret: bool = False
     default: str | None = None
     choices: list[str] | dict[str, str] = []
+    address: bool = False
     advanced: bool = False
 
     @field_validator("choices", mode="before")
@@ -120,10 +124,12 @@ class AttributesPart(Part):
 
 
 class OperatorPart(Part):
-    """How a change is written: `value` stands where the attribute does; `group` collects changes under a key of
-    `operators`; `record` is a record of its own. as_list: the value is always a list. form: `names` lists names."""
+    """How a change is written: `value` stands where the attribute does, and null with `clear`; `group` collects
+    changes under a key of `operators`; `record` is a record of its own. as_list: the value is always a list.
+    form: `names` lists names. negative: the value for a number below 0, without its sign."""
 
     value: Any = None
+    clear: bool = False
     group: str = ""
     record: dict[str, Any] | None = None
     form: Literal["map", "names"] = "map"
@@ -197,6 +203,8 @@ class FailuresPart(Part):
 
     by: `index` counts from 0, `echo` repeats the record, `id` names it. at: where in an entry; empty: the entry
     itself. record_at: where that id stands in our record. array: where an entry names the list it counts in.
+    named: the list is an object of lists by reason; an entry then has `name` and `entry`.
+    rest: whether the others of the call were taken, or nothing was and they are sent again.
     """
 
     statuses: list[int] = []
@@ -207,6 +215,8 @@ class FailuresPart(Part):
     code: Keys = ""
     reason: Keys = ""
     array: Keys = ""
+    named: bool = False
+    rest: Literal["taken", "again"] = "taken"
     retry_codes: Sequence[str | int] = ()
     meaning: str = ""
 

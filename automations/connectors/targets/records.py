@@ -92,7 +92,7 @@ def shape(
     changes = Changes(target, fitter, {"settings": settings})
     if operation.name == "profile":
         changes.take(neutral.operators, fitted.to_unset)
-    context |= {"data": fitted.data, "operators": changes.groups}
+    context |= {"data": fitted.data, "operators": changes.groups or None}
     records = [_whole(operation.record.fill(context))]
     if changes.apart and not (fitted.data or fitted.top or changes.groups):
         records = []

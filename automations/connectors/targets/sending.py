@@ -122,8 +122,13 @@ class _Departure:
                 half = len(call) // 2
                 waiting += [call[half:], call[:half]]
                 continue
-            for line, error_of, exchange in zip(call, verdict.errors, exchanges, strict=True):
-                self.told[line.owner].append((error_of, exchange))
+            if verdict.again:
+                waiting.append([call[place] for place in verdict.again])
+            for place, (line, told) in enumerate(
+                zip(call, zip(verdict.errors, exchanges, strict=True), strict=True)
+            ):
+                if place not in verdict.again:
+                    self.told[line.owner].append(told)
 
     def _fail(self, call: Sequence[Line], error: AutomationError) -> None:
         if isinstance(error, CredentialsError):

@@ -34,10 +34,14 @@ class TargetSettings(ConnectionSettings):
     @field_validator("base_url")
     @classmethod
     def _only_an_address(cls, value: str) -> str:
-        text = value.strip().rstrip("/")
-        if text and not _BASE_URL.match(text):
-            raise ValueError(f"{value!r} is no address. Give one such as https://events.example.com")
-        return text
+        return _address(value) if value.strip() else ""
+
+
+def _address(value: str) -> str:
+    text = value.strip().rstrip("/")
+    if not _BASE_URL.match(text):
+        raise ValueError(f"{value!r} is no address. Give one such as https://events.example.com")
+    return text
 
 
 def _fit_to_send(value: str) -> str:
@@ -59,7 +63,11 @@ def settings_table(part: DescriptionPart) -> type[TargetSettings]:
 
 def _declared(name: str, part: SettingPart) -> tuple[Any, Any]:
     choices = tuple(part.choices)
-    kind: Any = Literal[choices] if choices else Annotated[str, AfterValidator(_fit_to_send)]
+    kind: Any = (
+        Literal[choices]
+        if choices
+        else Annotated[str, AfterValidator(_address if part.address else _fit_to_send)]
+    )
     declared = field(
         part.title or name.replace("_", " ").capitalize(),
         part.help,

@@ -217,9 +217,11 @@ def _operation_problems(
 
 
 def _operator_problems(part: OperatorPart, path: str, settings: set[str], file: str) -> Iterator[RecipeError]:
-    ways = [way for way in (part.value is not None, bool(part.group), part.record is not None) if way]
-    if len(ways) != 1:
-        yield RecipeError("Say how it is written by one of value, group and record.", path=path, file=file)
+    ways = (bool(part.group), part.record is not None, part.clear, part.value is not None and not part.group)
+    if sum(ways) != 1:
+        yield RecipeError(
+            "Say how it is written by one of value, clear, group and record.", path=path, file=file
+        )
     in_value = frozenset({"value", "key", "settings"})
     yield from shape_problems(part.value, f"{path}.value", in_value, settings, file)
     yield from shape_problems(part.negative, f"{path}.negative", in_value, settings, file)

@@ -30,12 +30,14 @@ Say = Callable[[Any], str]
 class Verdict:
     """errors: for each line None where it was taken. entries: for each line what the reply lists of it.
 
-    halve: the service could not read the call as a whole and took nothing of it.
+    again: places of lines that were not taken only because others were refused. halve: the service could not read
+    the call as a whole and took nothing of it.
     """
 
     errors: Sequence[DeliveryError | None]
     entries: Sequence[Any]
     halve: bool = False
+    again: Sequence[int] = ()
 
 
 def needs_body(target: Target) -> bool:
@@ -118,6 +120,13 @@ def _holds(rule: Template | None, status: int, body: Any) -> bool:
 
 def _listed(rule: Failures, body: Any) -> list[Any]:
     found = at(body, rule.where) if rule.where else body
+    if rule.part.named and isinstance(found, dict):
+        return [
+            {"name": name, "entry": entry}
+            for name, listed in found.items()
+            if isinstance(listed, list)
+            for entry in listed
+        ]
     return found if isinstance(found, list) else []
 
 
@@ -156,8 +165,10 @@ def _placed(
             f"{target.title} did not take every record of this call, and its reply does not say which. "
             "Look there before sending again."
         )
-        errors = [error or doubt for error in errors]
-    return Verdict(errors, entries)
+        return Verdict([error or doubt for error in errors], entries)
+    untaken = any(rule.part.rest == "again" for rule, _ in listed)
+    again = [place for place, error in enumerate(errors) if error is None] if untaken else []
+    return Verdict(errors, entries, again=again)
 
 
 class _Finder:
