@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,11 @@ from automations.assembly import Assembly
 from automations.cli.lazy import words_of
 from automations.cli.serving import DRAIN_S, only_one
 from automations.engine.jobs import Jobs
+from automations.engine.presence import Me, Presence, Present
+from automations.engine.workforce import Workforce
 from automations.errors import AutomationError
 from automations.logs import set_up_logs
+from automations.model.states import ProcessRole
 from automations.settings import Settings, load_settings
 
 RECOVER_EVERY_S = 15.0
@@ -45,7 +49,18 @@ def make_wsgi() -> Any:
 
     set_up_logs()
     end_with_parent()
-    return create_app(Assembly.make(load_settings(), migrate=False))
+    assembly = Assembly.make(load_settings(), migrate=False)
+    # One web parent has one web process at a time, which a new one replaces.
+    place = f"{_instance_id(assembly.settings.instance)}/web/{os.getppid()}"
+    present = Present(_presence(assembly, ProcessRole.WEB, place))
+    present.start()
+    # Granian's children end as those of multiprocessing do: without `atexit`.
+    Finalize(None, present.stop, exitpriority=1)
+    return create_app(assembly)
+
+
+def _presence(assembly: Assembly, role: ProcessRole, place: str) -> Presence:
+    return Presence(assembly.database, assembly.clock, Me(role, place, assembly.sealer.fingerprints))
 
 
 def run_worker(settings: Settings, slot: int) -> None:
@@ -58,7 +73,9 @@ def run_worker(settings: Settings, slot: int) -> None:
     with only_one(settings.instance / f"worker-{slot}.lock", wait_s=30.0):
         assembly = Assembly.make(settings, migrate=False)
         place = f"{_instance_id(settings.instance)}/{slot}/"
-        runner = assembly.runner(place + secrets.token_hex(4))
+        presence = _presence(assembly, ProcessRole.WORKER, place)
+        workforce = Workforce(assembly.database, assembly.clock, presence)
+        runner = assembly.runner(place + secrets.token_hex(4), workforce)
         # The lock is ours, so whoever worked in this slot before is dead, and its leases with it.
         taken_back = runner.ledger.recover(place) + assembly.jobs.recover(place)
         assembly.wake_ups.remind(assembly.chores.run_due)
