@@ -6,7 +6,7 @@ from typing import Any
 
 from automations.connectors.segment.connection import SegmentConnection
 from automations.connectors.segment.messages import NAMES
-from automations.connectors.segment.narrowing import all_hold
+from automations.connectors.segment.narrowing import all_hold, has_consent
 from automations.engine.contracts import DirectoryLike, NotYet, Occurrence, Trigger, TriggerFields, field
 
 
@@ -16,6 +16,13 @@ class MessageFields(TriggerFields):
     where: dict[str, Any] | None = field(
         "Only where",
         "Path to the wanted value, or to a list of values, such as {traits.plan: gold}.",
+        default=None,
+        advanced=True,
+    )
+    consent: list[str] | str | None = field(
+        "Only with consent to",
+        "A category of context.consent.categoryPreferences, such as Advertising, or a list of which all are needed. "
+        "A message that does not say true is passed over.",
         default=None,
         advanced=True,
     )
@@ -29,4 +36,4 @@ class MessageTrigger(Trigger):
     Fields = MessageFields
 
     def narrow(self, fields: Any, occurrence: Occurrence, directory: DirectoryLike) -> str | NotYet | None:
-        return all_hold(fields.where, occurrence.record)
+        return has_consent(fields.consent, occurrence.record) or all_hold(fields.where, occurrence.record)

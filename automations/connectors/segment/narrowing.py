@@ -34,6 +34,21 @@ def all_hold(wanted: Mapping[str, Any] | None, record: Mapping[str, Any]) -> str
     return None
 
 
+def has_consent(wanted: str | Sequence[str] | None, record: Mapping[str, Any]) -> str | None:
+    """Let through where the user agreed to every wanted category; a message that says nothing says no.
+
+    Source: Segment docs, "Consent in Segment Connections": `context.consent.categoryPreferences`, category -> true or
+    false; a destination with several categories needs all of them; read 2026-11-22.
+    """
+    said = _at("context.consent.categoryPreferences", record)
+    preferences = said if isinstance(said, Mapping) else {}
+    for category in [wanted] if isinstance(wanted, str) else wanted or ():
+        if category and preferences.get(category) is not True:
+            answer = "refused" if preferences.get(category) is False else "not given"
+            return f"consent to {category} is {answer}, wanted true"
+    return None
+
+
 def _at(path: str, record: Mapping[str, Any]) -> Any:
     found: Any = record
     for name in path.split("."):
