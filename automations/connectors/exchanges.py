@@ -45,7 +45,10 @@ class Exchange:
     error: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: getattr(self, name) for name in _EXCHANGE}
+
+
+_EXCHANGE: Final = tuple(field.name for field in fields(Exchange))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from queue import Empty, SimpleQueue
 from typing import Final
 from urllib.parse import urlencode
@@ -98,6 +99,16 @@ def read_url(url: str, params: Mapping[str, object] | None = None) -> Target:
     Raises RejectedError when it is not a plain http or https address: with user information, a fragment,
     blank or control characters, a backslash, `.` or `..` in its path, or more than 2048 characters.
     """
+    target = _read(url)
+    if params:
+        target = replace(target, path=_with_query(target.path, params))
+    if len(target.url) > LONGEST_URL:
+        raise _bad_url(f"it is longer than {LONGEST_URL} characters")
+    return target
+
+
+@lru_cache(maxsize=512)
+def _read(url: str) -> Target:
     if _FORBIDDEN.search(url):
         raise _bad_url("it has a blank, a control character or a backslash in it")
     try:
@@ -112,17 +123,16 @@ def read_url(url: str, params: Mapping[str, object] | None = None) -> Target:
     if parsed.fragment is not None:
         raise _bad_url("it has a part after #, which is never sent")
     host = (parsed.host or "").lower()
-    named = len(host) <= 253 and _NAME.fullmatch(host)
-    if "%" in authority or not (named or _BRACKETED.fullmatch(host)):
+    is_name = len(host) <= 253 and _NAME.fullmatch(host)
+    if "%" in authority or not (is_name or _BRACKETED.fullmatch(host)):
         raise _bad_url("its host is not a name or an IP address")
     # parse_url has taken dot segments out already, so the text as it came is looked at.
     if _DOTS.search(url.split("?", 1)[0].partition("://")[2]):
         raise _bad_url("its path has a part . or ..")
-    port = _DEFAULT_PORT[parsed.scheme] if parsed.port is None else parsed.port
-    target = Target(parsed.scheme, host, port, _with_query(parsed.request_uri, params))
-    if port == 0 or len(target.url) > LONGEST_URL:
-        raise _bad_url(f"it is longer than {LONGEST_URL} characters, or its port is 0")
-    return target
+    if parsed.port == 0:
+        raise _bad_url("its port is 0")
+    port = parsed.port or _DEFAULT_PORT[parsed.scheme]
+    return Target(parsed.scheme, host, port, parsed.request_uri)
 
 
 def _with_query(path: str, params: Mapping[str, object] | None) -> str:

@@ -1,7 +1,8 @@
 """Pooled sessions whose connections go only where the network policy says.
 
-`requests` does the talking. Beneath it sit our own connections, which ask the policy where to connect and
-note how far a call came, so that the door knows whether anything can have reached the other side.
+Requests and answers are those of `requests`, and so is the place for what carries them, the adapter. Beneath it
+sit our own connections: they ask the policy where to connect, note how far a call came, so that the door knows
+whether anything can have reached the other side, and leave out what no call uses, a third of its cost.
 
 A kept-alive connection goes to the address that was checked when it was opened, so using it again needs no
 second look-up. One that the server has closed meanwhile is noticed before anything is sent and replaced. If
@@ -11,12 +12,14 @@ reported as it is and never tried again here.
 
 from __future__ import annotations
 
+import http.client
 import socket
 import ssl
 import threading
 import time
 import weakref
 from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +27,7 @@ import certifi
 import requests
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.util.ssl_ import create_urllib3_context
@@ -35,7 +38,8 @@ from automations.connectors.sockets import DeadlineSocket, DeadlineTLSSocket, Li
 
 # Servers close idle connections after anything from 5 s; older ones are not worth the risk of a race.
 _IDLE_S: Final = 30.0
-_POOLS_PER_SESSION: Final = 8
+_PLACES_PER_SESSION: Final = 8
+_ALWAYS_WITH_LENGTH: Final = frozenset({"POST", "PUT", "PATCH"})
 
 
 class _Guarded(HTTPConnection):
@@ -46,7 +50,7 @@ class _Guarded(HTTPConnection):
         self._wire = wire
         self._policy = policy
         self._used_at = 0.0
-        self._gathered: list[bytes] | None = None
+        self._answer: http.client.HTTPResponse | None = None
 
     def _new_conn(self) -> socket.socket:
         try:
@@ -74,24 +78,46 @@ class _Guarded(HTTPConnection):
         self.sock.wire = self._wire
         self._wire.sent = True
 
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        """Send head and body in one piece, which is one packet for most calls."""
+    def ask(self, method: str, message: bytes) -> HTTPResponse:
+        """Send a whole request in one piece, one packet mostly; return the answer, its body unread."""
+        self._make_ready()
+        assert self.sock is not None
         self._used_at = time.monotonic()
-        self._gathered = []
+        self._wire.sent = True
+        with suppress(BrokenPipeError, ConnectionResetError):
+            # Who refuses a request may hang up before it is all there, and its answer can still be read.
+            self.sock.sendall(message)
+        answer = self._answer = http.client.HTTPResponse(self.sock, method=method)
         try:
-            super().request(*args, **kwargs)
-            message = b"".join(self._gathered)
-        finally:
-            self._gathered = None
-        # Without a socket the first bytes to leave open one, and `connect` makes the note.
-        self._wire.sent = self.sock is not None
-        super().send(message)
+            answer.begin()
+        except BaseException:
+            answer.close()
+            self.close()
+            raise
+        return HTTPResponse(
+            body=answer,
+            headers=HTTPHeaderDict(answer.msg.items()),
+            status=answer.status,
+            version=answer.version,
+            reason=answer.reason,
+            preload_content=False,
+            decode_content=False,
+            original_response=answer,
+            request_method=method,
+            connection=self,
+        )
 
-    def send(self, data: Any) -> None:
-        if self._gathered is None:
-            super().send(data)
-        else:
-            self._gathered.append(data)
+    def _make_ready(self) -> None:
+        """Keep the connection that is there if it can carry another call, else open one."""
+        before, self._answer = self._answer, None
+        if before is not None and (before.will_close or not before.isclosed()):
+            # What is left of that answer is still on its way.
+            before.close()
+            self.close()
+        if self.sock is not None and not self.is_connected:
+            self.close()
+        if self.sock is None:
+            self.connect()
 
     @property
     def is_connected(self) -> bool:
@@ -100,14 +126,6 @@ class _Guarded(HTTPConnection):
 
 class _GuardedTLS(_Guarded, HTTPSConnection):
     """The same with TLS; the name, not the address, goes into SNI and the certificate check."""
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Guarded
-
-
-class _TLSPool(HTTPSConnectionPool):
-    ConnectionCls = _GuardedTLS
 
 
 class OutgoingRequest(requests.PreparedRequest):
@@ -122,8 +140,16 @@ class OutgoingRequest(requests.PreparedRequest):
         self.url = target.url
         self.headers = CaseInsensitiveDict(headers)
         self.body = body
-        if body is not None:
-            self.headers["Content-Length"] = str(len(body))
+        if body is not None or method in _ALWAYS_WITH_LENGTH:
+            self.headers["Content-Length"] = str(len(body or b""))
+
+    def message(self) -> bytes:
+        """Return head and body as they are sent."""
+        lines = [f"{self.method} {self.target.path} HTTP/1.1", f"Host: {self.target.authority}"]
+        lines += [f"{name}: {value}" for name, value in self.headers.items()]
+        head = "\r\n".join(lines).encode("latin-1")
+        body = self.body if isinstance(self.body, bytes) else b""
+        return head + b"\r\n\r\n" + body
 
 
 class DoorAdapter(HTTPAdapter):
@@ -133,44 +159,57 @@ class DoorAdapter(HTTPAdapter):
         self.wire = Wire(limits)
         self._policy = policy
         self._tls = tls
-        self._pools: OrderedDict[tuple[str, str, int], HTTPConnectionPool] = OrderedDict()
+        self._connections: OrderedDict[tuple[str, str, int], _Guarded] = OrderedDict()
+        # A thread that ends takes its sessions with it.
+        weakref.finalize(self, _close_all, self._connections)
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
     def call(self, request: OutgoingRequest, *, total_s: float) -> requests.Response:
-        """Send and return the answer, its body unread. Raises what `requests` raises.
+        """Send and return the answer, its body unread. Raises what `urllib3` and `http.client` raise, or OSError.
 
         Redirects are not followed; nothing of the environment (proxies, `.netrc`) is used.
         """
-        limits = self.wire.limits
         self.wire.begin(total_s)
-        return self.send(request, stream=True, timeout=(limits.connect_s, limits.read_s))
+        return self.send(request)
 
-    def get_connection_with_tls_context(self, request: Any, *_: Any, **__: Any) -> HTTPConnectionPool:
-        target: Target = request.target
-        key = (target.scheme, target.host, target.port)
-        pool = self._pools.pop(key, None) or self._make_pool(*key)
-        self._pools[key] = pool
-        if len(self._pools) > _POOLS_PER_SESSION:
-            self._pools.popitem(last=False)[1].close()
-        return pool
-
-    def cert_verify(self, *_: Any, **__: Any) -> None:
-        """Certificates are always checked, as the pool was made to do."""
-
-    def request_url(self, request: Any, *_: Any, **__: Any) -> str:
-        path: str = request.target.path
-        return path
+    def send(self, request: Any, *_: Any, **__: Any) -> requests.Response:
+        """Send in one write. What `requests` does around it (cookies, redirects, hooks) calls never use."""
+        raw = self._connection(request.target).ask(request.method, request.message())
+        answer = requests.Response()
+        answer.status_code = raw.status
+        answer.headers = CaseInsensitiveDict(raw.headers)
+        answer.raw = raw
+        answer.request = request
+        return answer
 
     def close(self) -> None:
-        while self._pools:
-            self._pools.popitem()[1].close()
+        _close_all(self._connections)
         super().close()
 
-    def _make_pool(self, scheme: str, host: str, port: int) -> HTTPConnectionPool:
-        guard: dict[str, Any] = {"wire": self.wire, "policy": self._policy}
+    def _connection(self, target: Target) -> _Guarded:
+        key = (target.scheme, target.host, target.port)
+        found = self._connections.pop(key, None) or self._make_connection(*key)
+        self._connections[key] = found
+        if len(self._connections) > _PLACES_PER_SESSION:
+            self._connections.popitem(last=False)[1].close()
+        return found
+
+    def _make_connection(self, scheme: str, host: str, port: int) -> _Guarded:
+        guard: dict[str, Any] = {
+            "wire": self.wire,
+            "policy": self._policy,
+            "timeout": self.wire.limits.connect_s,
+        }
+        # Brackets belong to the text of an IPv6 address, not to the address.
+        bare = host.removeprefix("[").removesuffix("]")
         if scheme == "http":
-            return _Pool(host, port, maxsize=1, **guard)
-        return _TLSPool(host, port, maxsize=1, cert_reqs="CERT_REQUIRED", ssl_context=self._tls, **guard)
+            return _Guarded(bare, port, **guard)
+        return _GuardedTLS(bare, port, cert_reqs="CERT_REQUIRED", ssl_context=self._tls, **guard)
+
+
+def _close_all(connections: OrderedDict[tuple[str, str, int], _Guarded]) -> None:
+    while connections:
+        connections.popitem()[1].close()
 
 
 class SessionPool:
