@@ -131,7 +131,9 @@ def _serve_web(host: str, port: int) -> bool:
         respawn_interval=0.3,
         workers_kill_timeout=10,
     )
-    server.serve()
+    # It ends the program with a status of 1 when its process is gone at the end; whether to end is said here.
+    with contextlib.suppress(SystemExit):
+        server.serve()
     if not server.interrupt_signal:
         _log.error("web.died_again")
         # A signal to stop that comes meanwhile is still told to this server.

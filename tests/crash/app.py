@@ -83,7 +83,8 @@ class App:
     def kill(self) -> None:
         """kill -9 of every process at once, as a power cut does for programs."""
         assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._process = None
 
@@ -120,8 +121,9 @@ class App:
         return bool(found)
 
     @property
-    def is_running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+    def ended_with(self) -> int | None:
+        """How it ended by itself; None while it runs, or where it was killed."""
+        return None if self._process is None else self._process.poll()
 
     def stop(self) -> int:
         """SIGTERM, and the exit status."""

@@ -101,7 +101,7 @@ class Trial:
             self._wait_for_work(targets, chance)
             self._kill(app, chance)
             books.note_closed()
-            if (kill + 1) % 20 == 0:
+            if (kill + 1) % max(1, self.plan.kills // 10) == 0:
                 self.say(f"{kill + 1} kills, {sender.count} accepted, {targets.count} arrived")
         if total > released:
             allowance.release(total - released)
@@ -119,10 +119,11 @@ class Trial:
         (role,) = chance.choices(list(ROLES), list(ROLES.values()))
         while not app.kill_one(role, chance):
             # All of that role are just being started again.
-            assert app.is_running, f"the app ended by itself:\n{app.log.read_text()[-3000:]}"
+            ended = app.ended_with
+            assert ended is None, f"the app ended by itself with {ended}:\n{app.log.read_text()[-3000:]}"
             time.sleep(0.05)
         self.killed[role] += 1
-        if not app.is_running:
+        if role in ("parent", "everything"):
             app.start()
 
     def _finish(self, books: Books, began_s: float) -> None:
