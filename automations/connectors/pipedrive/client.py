@@ -37,6 +37,11 @@ _PAGE = 100
 _MOST_HITS = 1_000
 
 
+def collection(entity: str) -> str:
+    """Return the path of all records of an entity."""
+    return _COLLECTIONS[entity]
+
+
 def address(entity: str, number: int | str, more: str = "") -> str:
     """Return the path of one record. more: what comes after its id, such as `/followers`."""
     return f"{_COLLECTIONS[entity]}/{quote(str(number), safe='')}{more}"

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from automations.connectors.pipedrive import field_history, hooks, imprints, permission, receiver, related
+from automations.connectors.pipedrive import (
+    field_history,
+    hooks,
+    imprints,
+    listed,
+    listing,
+    permission,
+    receiver,
+    related,
+    what_was,
+)
 from automations.connectors.pipedrive.client import PipedriveClient
 from automations.connectors.pipedrive.costs import POOLS
 from automations.connectors.pipedrive.lists import FIELD_LISTS
@@ -20,9 +31,12 @@ from automations.engine.contracts import (
     Imprint,
     InboundRequest,
     JsonObject,
+    ListedPage,
     OAuth,
     Occurrence,
+    RecordState,
     RemoteHook,
+    Window,
 )
 
 
@@ -92,6 +106,27 @@ class PipedriveConnection(ConnectionKind):
 
     def imprint(self, occurrence: Occurrence, directory: DirectoryLike) -> Imprint | None:
         return imprints.of_event(occurrence, directory)
+
+    # what was missed
+
+    def state_of(self, occurrence: Occurrence) -> RecordState | None:
+        return listed.state_of(occurrence)
+
+    def swept(self, topics: Iterable[str]) -> tuple[str, ...]:
+        entities = hooks.wanted(topics)
+        return (
+            listing.ENTITIES if "*" in entities else tuple(one for one in listing.ENTITIES if one in entities)
+        )
+
+    def changes(
+        self, entity: str, client: PipedriveClient, cursor: JsonObject | None, window: Window, limit: int
+    ) -> ListedPage:
+        return listing.changes(client, entity, cursor, window, limit)
+
+    def with_previous(
+        self, arrival: Arrival, last: Occurrence | None, since: datetime, client: PipedriveClient
+    ) -> Arrival | None:
+        return what_was.with_previous(arrival, last, since, client)
 
     # related records
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from automations.connectors.pipedrive import narrowing, records
+from automations.connectors.pipedrive import listed, listing, narrowing, records
 from automations.connectors.pipedrive.connection import PipedriveConnection
 from automations.connectors.pipedrive.lists import FIELD_LISTS
 from automations.engine.contracts import (
     DirectoryLike,
     JsonObject,
+    ListedPage,
     NotYet,
     Occurrence,
     Trigger,
     TriggerFields,
+    Window,
     field,
 )
 
@@ -87,6 +89,25 @@ class EntityTrigger(Trigger):
                 break
         return found
 
+    # what is there already
+
+    def cannot_list(self, fields: Any) -> str | None:
+        if self.topics[0].endswith((".delete", ".merge")):
+            return "Pipedrive does not list what was deleted or merged. Choose a trigger on what is there."
+        return None
+
+    def existing(
+        self, fields: Any, client: PipedriveClient, cursor: JsonObject | None, window: Window, limit: int
+    ) -> ListedPage:
+        action = self.topics[0].rpartition(".")[2]
+        filters = self.filters(fields, client.directory)
+        return listing.existing(client, self.entity, action, filters, self.newest_by, cursor, window, limit)
+
+    def filters(self, fields: Any, directory: DirectoryLike) -> dict[str, Any]:
+        """Return what narrows the list of records already at Pipedrive; `narrow` does the rest here."""
+        pipeline = narrowing.only_id(getattr(fields, "pipeline", None), "pipelines", directory)
+        return {} if pipeline is None else {"pipeline_id": pipeline}
+
     def as_sample(self, fields: Any, record: JsonObject, client: PipedriveClient) -> Occurrence | None:
         """Return a record of the account as if this had just happened to it; None when it cannot have."""
         previous = self.plausible_previous(fields, record, client)
@@ -135,7 +156,7 @@ class RecordUpdated(EntityTrigger):
     Fields: ClassVar[type[TriggerFields]] = ChangedField
 
     def occurred(self, occurrence: Occurrence) -> str | None:
-        if occurrence.topic.endswith(".merge") or occurrence.changed:
+        if occurrence.topic.endswith(".merge") or occurrence.changed or listed.was_is_unknown(occurrence):
             return None
         return "none of its fields has another value than before"
 
@@ -163,6 +184,10 @@ class FieldOfDealChanged(EntityTrigger):
     Fields: ClassVar[type[TriggerFields]] = DealFields
 
     def occurred(self, occurrence: Occurrence) -> str | None:
+        if listed.is_as_it_stands(occurrence):
+            return None
+        if listed.was_is_unknown(occurrence):
+            return f"what it was before is not known, so neither is whether its {self.watched} changed"
         if self.watched not in occurrence.changed:
             return f"its {self.watched} did not change"
         return None
@@ -179,6 +204,16 @@ class StatusChanged(FieldOfDealChanged):
         if reason is None and occurrence.record.get("status") != self.became:
             return f"status is {occurrence.record.get('status')}, wanted {self.became}"
         return reason
+
+    def cannot_list(self, fields: Any) -> str | None:
+        if self.became == "open":
+            return (
+                "An open deal does not tell whether it was closed before. Choose the trigger *Deal created*."
+            )
+        return super().cannot_list(fields)
+
+    def filters(self, fields: Any, directory: DirectoryLike) -> dict[str, Any]:
+        return {**super().filters(fields, directory), "status": self.became}
 
     def plausible_previous(
         self, fields: Any, record: JsonObject, client: PipedriveClient

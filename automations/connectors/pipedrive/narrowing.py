@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from automations.connectors.pipedrive.listed import is_as_it_stands, was_is_unknown
 from automations.connectors.pipedrive.lists import FIELD_LISTS
 from automations.connectors.pipedrive.records import is_custom_key
 from automations.engine.contracts import NOT_YET, DirectoryLike, NotYet, Occurrence
@@ -66,6 +67,15 @@ def in_list(
     return f"{what} is {shown(seen, entries)}, wanted {wanted}"
 
 
+def only_id(wanted: int | str | None, list_name: str, directory: DirectoryLike) -> int | None:
+    """Return the one id that is wanted, given as such or by a name; None where it is none, unknown, or several."""
+    number = whole_number(wanted) if wanted is not None else None
+    if number is not None or not wanted:
+        return number
+    found = [entry["id"] for entry in directory.get(list_name) or () if same_name(entry.get("name"), wanted)]
+    return found[0] if len(found) == 1 else None
+
+
 def shown(number: Any, entries: Any) -> str:
     """Return the name of an entry where it is known, else its id."""
     if number is None:
@@ -78,8 +88,10 @@ def shown(number: Any, entries: Any) -> str:
 
 def changed_field(wanted: str | None, occurrence: Occurrence, directory: DirectoryLike) -> Answer:
     """Let through when the named field changed: a built-in name, a custom field's key or its label."""
-    if not wanted:
+    if not wanted or is_as_it_stands(occurrence):
         return None
+    if was_is_unknown(occurrence):
+        return f"what it was before is not known, so neither is whether {wanted} changed"
     changed = occurrence.changed
     if wanted in changed or f"custom_fields.{wanted}" in changed:
         return None

@@ -19,7 +19,7 @@ from typing import Any
 
 import orjson
 
-from automations.connectors.pipedrive import records
+from automations.connectors.pipedrive import listed, records
 from automations.engine.contracts import Arrival, InboundRequest, JsonObject, Occurrence
 from automations.engine.strict_json import loads
 from automations.errors import InputError
@@ -140,6 +140,8 @@ def read(topic: str, payload: bytes) -> Occurrence:
     For a delete the record is its last state. `previous` holds only what differs, in both versions.
     """
     body = loads(payload)
+    if listed.is_listed(body):
+        return listed.read(topic, body)
     meta = body["meta"]
     legacy = "object" in meta and "entity" not in meta
     entity = str(meta["object"] if legacy else meta["entity"])

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from automations.connectors.pipedrive import related
+from automations.connectors.pipedrive import listing, related
 from automations.connectors.pipedrive.entity_triggers import LOOKED_THROUGH, EntityTrigger
+from automations.connectors.pipedrive.listed import was_is_unknown
 from automations.connectors.pipedrive.records import label_of
-from automations.engine.contracts import JsonObject, Occurrence
+from automations.engine.contracts import JsonObject, ListedPage, Occurrence, Window
 
 if TYPE_CHECKING:
     from automations.connectors.pipedrive.client import PipedriveClient
@@ -32,9 +33,24 @@ class WideTrigger(EntityTrigger):
         )
 
     def occurred(self, occurrence: Occurrence) -> str | None:
-        if occurrence.topic.endswith(".change") and not occurrence.changed:
+        if occurrence.topic.endswith(".change") and not occurrence.changed and not was_is_unknown(occurrence):
             return NOTHING_CHANGED
         return None
+
+    def cannot_list(self, fields: Any) -> str | None:
+        if not fields.entity:
+            return "Choose the kind of record in the trigger first: one list is gone over at a time."
+        if getattr(fields, "action", None) in ("deleted", "merged"):
+            return "Pipedrive does not list what was deleted or merged."
+        return None
+
+    def existing(
+        self, fields: Any, client: PipedriveClient, cursor: JsonObject | None, window: Window, limit: int
+    ) -> ListedPage:
+        wanted = getattr(fields, "action", None)
+        action = {"updated": "change", "created": "create"}.get(wanted or "", self.pulled_as)
+        by = "update_time" if action == "change" else "add_time"
+        return listing.existing(client, fields.entity, action, {}, by, cursor, window, limit)
 
     def pull(self, fields: Any, client: PipedriveClient, limit: int) -> Sequence[Occurrence]:
         """Records of the wanted entity, of deals where any will do."""

@@ -38,6 +38,10 @@ class DealOwnerChanged(FieldOfDealChanged):
     def lists_for(self, fields: Any) -> list[str]:
         return super().lists_for(fields) + (["users"] if fields.to_owner else [])
 
+    def filters(self, fields: Any, directory: DirectoryLike) -> dict[str, Any]:
+        owner = narrowing.only_id(fields.to_owner, "users", directory)
+        return {**super().filters(fields, directory), **({} if owner is None else {"owner_id": owner})}
+
     def plausible_previous(
         self, fields: Any, record: JsonObject, client: PipedriveClient
     ) -> JsonObject | None:

@@ -66,6 +66,18 @@ class DealStageChanged(FieldOfDealChanged):
         needed = fields.from_stage or fields.to_stage or fields.direction != "any"
         return super().lists_for(fields) + (["stages"] if needed else [])
 
+    def cannot_list(self, fields: Any) -> str | None:
+        if fields.from_stage or fields.direction != "any":
+            return (
+                "A deal tells its present stage, not the one before. Take away *From stage* and *Direction*, or "
+                "choose the trigger *Deal created*."
+            )
+        return super().cannot_list(fields)
+
+    def filters(self, fields: Any, directory: DirectoryLike) -> dict[str, Any]:
+        stage = narrowing.only_id(fields.to_stage, "stages", directory)
+        return {**super().filters(fields, directory), **({} if stage is None else {"stage_id": stage})}
+
     def plausible_previous(
         self, fields: Any, record: JsonObject, client: PipedriveClient
     ) -> JsonObject | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from automations.connectors.pipedrive import narrowing, records
+from automations.connectors.pipedrive.listed import was_is_unknown
 from automations.connectors.pipedrive.lists import FIELD_LISTS
 from automations.connectors.pipedrive.samples import sample
 from automations.connectors.pipedrive.wide_triggers import ENTITIES, NOTHING_CHANGED, WideTrigger
@@ -49,7 +50,7 @@ class FieldChanged(WideTrigger):
         )
 
     def occurred(self, occurrence: Occurrence) -> str | None:
-        return None if occurrence.changed else NOTHING_CHANGED
+        return None if occurrence.changed or was_is_unknown(occurrence) else NOTHING_CHANGED
 
     def narrow(self, fields: Any, occurrence: Occurrence, directory: DirectoryLike) -> str | NotYet | None:
         if fields.entity and occurrence.entity != fields.entity:
