@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 import click
 
-from automations.cli.findings import Finding, findings
+from automations.cli.finding import Finding
+from automations.cli.findings import findings
 from automations.cli.installation import opened
 from automations.cli.output import json_option, print_json, print_table
 from automations.errors import AutomationError

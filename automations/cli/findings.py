@@ -7,12 +7,13 @@ from __future__ import annotations
 import ipaddress
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from automations.cli.finding import Finding
 from automations.cli.output import size
+from automations.cli.process_findings import processes
 from automations.errors import AutomationError
 
 if TYPE_CHECKING:
@@ -28,17 +29,6 @@ DISK_FULL_BYTES = 10**8
 # The clock of a machine without a battery starts long before this program was written.
 WRITTEN = datetime(2026, 1, 1, tzinfo=UTC)
 
-
-@dataclass(frozen=True)
-class Finding:
-    """state: `ok`, `warning` or `failed`. fact: what was seen. advice: the next move; empty when all is well."""
-
-    check: str
-    state: str
-    fact: str
-    advice: str = ""
-
-
 Check = Callable[["Assembly"], Iterator[Finding]]
 
 
@@ -53,6 +43,7 @@ def findings(assembly: Assembly, *, offline: bool) -> Iterator[Finding]:
         ("connections", lambda found: connections(found, offline=offline)),
         ("webhooks", lambda found: webhooks(found, offline=offline)),
         ("queue", queue),
+        ("processes", processes),
         ("parked work", parked),
         ("disk", disk),
     ]

@@ -19,10 +19,11 @@ from flask_login import current_user
 from sqlalchemy import func
 from sqlmodel import col, select
 
+from automations.engine.presence import live
 from automations.errors import AutomationError
 from automations.model.connection import Connection
 from automations.model.history import Event, Run
-from automations.model.states import RunStatus
+from automations.model.states import ProcessRole, RunStatus
 from automations.web.auth import public
 from automations.web.services import Services, services
 
@@ -134,8 +135,15 @@ def _lines() -> Iterator[str]:
         "Connections by state.",
         {f'{{state="{state}"}}': count for state, count in connections},
     )
+    yield from _process_lines()
     yield from _storage_lines()
     yield from _budget_lines()
+
+
+def _process_lines() -> Iterator[str]:
+    roles = [row.role for row in live(services().database, services().clock)]
+    counted = {f'{{role="{role}"}}': roles.count(role) for role in ProcessRole}
+    yield from _metric("automations_processes", "gauge", "Processes that live, on all machines.", counted)
 
 
 def _storage_lines() -> Iterator[str]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from flask import Blueprint, render_template
 
-from automations.model.states import Role, RunStatus
+from automations.engine.presence import live
+from automations.model.states import ProcessRole, Role, RunStatus
 from automations.web.auth import requires
 from automations.web.navigation import refused_lately, wants_person
 from automations.web.presenting import plural, size
@@ -67,6 +68,12 @@ def _wanted() -> list[Wanted]:
         found.append(
             Wanted(f"{plural(parked, 'run is', 'runs are')} parked.", "/runs?status=parked", "Look at them")
         )
+    undecided = services().history.undecided()
+    if undecided and not any(
+        one.role == ProcessRole.WORKER for one in live(services().database, services().clock)
+    ):
+        text = f"{plural(undecided, 'event waits', 'events wait')} and no worker runs: start `automations worker`."
+        found.append(Wanted(text, "/events", "Look at them"))
     for row in services().connections.all():
         path = f"/connections/{row.id}"
         if wants_person(row):

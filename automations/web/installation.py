@@ -9,9 +9,11 @@ from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 
 from automations import __version__
+from automations.engine.presence import live
 from automations.engine.tidying import Tidying
 from automations.errors import InputError
-from automations.model.states import Role
+from automations.model.process import Process
+from automations.model.states import ProcessRole, Role
 from automations.web.auth import may, requires
 from automations.web.presenting import size
 from automations.web.services import services
@@ -29,9 +31,16 @@ def index() -> str:
     return render_template(
         "settings/index.html",
         people=given.people.all() if may(Role.ADMIN) else [],
+        processes=_processes() if may(Role.ADMIN) else [],
         themes=THEMES,
         about={"Version": __version__, **_facts()},
     )
+
+
+def _processes() -> list[tuple[Process, str]]:
+    """Return who lives, on all machines, each with what it does."""
+    rows = live(services().database, services().clock)
+    return [(row, ProcessRole(row.role).sentence) for row in rows]
 
 
 def _facts() -> dict[str, str]:
