@@ -76,7 +76,8 @@ def test_our_own_database_is_not_the_other_side() -> None:
 def test_it_opens_after_ten_calls_that_came_to_nothing(house: ToyHouse) -> None:
     dead(house)
     row = row_of(house)
-    assert row is not None and row.opened_at == house.clock.at
+    assert row is not None
+    assert row.opened_at == house.clock.at
     assert row.reason == "nobody there"
 
 
@@ -181,7 +182,9 @@ def test_two_workers_count_together_and_only_one_probes(house: ToyHouse) -> None
         one.came_back(number, UnavailableError("nobody"))
         two.came_back(number, UnavailableError("nobody"))
     row = row_of(house)
-    assert row is not None and row.opened_at is not None and row.probe_at is not None
+    assert row is not None
+    assert row.opened_at is not None
+    assert row.probe_at is not None
     for worker in (one, two):
         worker.read({number: row.probe_at})
     clock.advance(seconds=31)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ from automations.engine.contracts import (
     ConnectionSettings,
     DirectoryLike,
     DoorLike,
+    Imprint,
     InboundRequest,
     ItemResult,
     JsonObject,
@@ -32,6 +33,7 @@ from automations.engine.contracts import (
     Outcome,
     Trigger,
     TriggerFields,
+    Verb,
     Window,
     field,
 )
@@ -55,6 +57,8 @@ class ToyTarget:
         self.lock = threading.Lock()
         self.gate: threading.Event | None = None
         self.more_outputs: dict[Any, Any] = {}
+        self.on_write: Callable[[int, str], None] = lambda number, color: None
+        self.made = 100
         self.records: dict[int, dict[str, Any]] = {}
         self.listed: list[tuple[Any, int]] = []
         self.list_errors: deque[AutomationError] = deque()
@@ -90,6 +94,7 @@ class ToyConnection(ListsThings):
     title = "Toy"
     Settings = ToySettings
     receives = True
+    may_circle = True
 
     def client(self, settings: Any, door: DoorLike, directory: DirectoryLike) -> ToyClient:
         return ToyClient(settings, directory)
@@ -115,6 +120,16 @@ class ToyConnection(ListsThings):
             record_key=f"thing:{body['id']}",
             label=f"{body.get('name', 'thing')} ({body['id']})",
         )
+
+    def imprint(self, occurrence: Occurrence, directory: DirectoryLike) -> Imprint | None:
+        """Only what a program did may be ours; the record says so."""
+        record = occurrence.record
+        if record.get("by") != "api":
+            return None
+        if record.get("verb") == "create":
+            return Imprint("thing", Verb.CREATE, occurrence.record_key, {"color": record.get("color")})
+        changed = {name: record.get(name) for name in occurrence.changed}
+        return Imprint("thing", Verb.CHANGE, occurrence.record_key, changed, {"shade": frozenset({"color"})})
 
     def needs(self, entity: str, paths: Iterable[tuple[str, ...]]) -> frozenset[str]:
         return frozenset("owner" for path in paths if path[:2] in (("thing", "owner"), ("record", "owner")))
@@ -225,6 +240,35 @@ class Shout(_Toy):
         return self._write(fields, client, call.idempotency_key)
 
 
+class PaintFields(NoteFields):
+    id: int | None = field("Thing", default=None)
+
+
+class Paint(_Toy):
+    """Paint a thing in a color, the text; without a thing, make one of that color.
+
+    Source: this test connector, 2026-11-22.
+    """
+
+    key = "toy.paint"
+    title = "Paint"
+    sentence = "paint it"
+    repeatable = True
+    Fields = PaintFields
+
+    def perform(self, fields: Any, client: Any, call: Call) -> Outcome:
+        target, is_new = client.target, fields.id is None
+        key = "" if is_new else f"thing:{fields.id}"
+        verb = Verb.CREATE if is_new else Verb.CHANGE
+        with client.directory.writing([Imprint("thing", verb, key, {"color": fields.text})]) as became:
+            target.made += is_new
+            number = target.made if is_new else fields.id
+            target.on_write(number, fields.text)
+            outcome = self._write(fields, client, call.idempotency_key)
+            became(f"thing:{number}")
+        return outcome
+
+
 class _Mailbag(Batch):
     key = "toy.mailbag"
     max_records = 100
@@ -271,5 +315,5 @@ def toy_registry() -> Registry:
     return Registry(
         kinds={"toy": ToyConnection()},
         triggers={ThingHappened.key: ThingHappened},
-        actions={a.key: a for a in (WriteDown(), Shout(), Post())},
+        actions={a.key: a for a in (WriteDown(), Shout(), Post(), Paint())},
     )
