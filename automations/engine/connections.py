@@ -32,6 +32,7 @@ from automations.engine.grants import NOT_YET, SEALED_AS, Grants, TokenCalls
 from automations.engine.opened_connections import OpenedConnection as OpenedConnection
 from automations.engine.opened_connections import OpenedConnections
 from automations.engine.registry import Registry, nearest
+from automations.engine.renaming import connections_named
 from automations.engine.signed_memory import SignedMemory
 from automations.errors import AutomationError, CredentialsError, InputError, NotFoundError
 from automations.model.connection import Connection, Directory, Identity, Subscription
@@ -160,7 +161,7 @@ class Connections(OpenedConnections):
                 col(RecipeVersion.state).in_(("draft", "published")),
             )
         )
-        return any(row.name in _connection_names(version.definition) for version in versions)
+        return any(row.name in connections_named(version.definition) for version in versions)
 
     def pause(self, connection_id: int, reason: str) -> None:
         """Hold everything of this connection until its owner mends it; said once."""
@@ -283,11 +284,6 @@ class Connections(OpenedConnections):
             if state == ConnectionState.OK:
                 row.hold_until = None
                 _release_work(session, connection_id)
-
-
-def _connection_names(definition: Mapping[str, Any]) -> set[str]:
-    names = {str((definition.get("trigger") or {}).get("connection", ""))}
-    return names | {str(step.get("connection", "")) for step in definition.get("steps") or []}
 
 
 def _release_work(session: Any, connection_id: int) -> None:

@@ -17,6 +17,7 @@ from automations.engine.contracts import ConnectionKind, JsonObject, OAuth
 from automations.engine.grants import SEALED_AS, Grant
 from automations.engine.masking import Masker
 from automations.engine.registry import Registry, nearest
+from automations.engine.renaming import rename
 from automations.errors import AutomationError, NotFoundError, RejectedError
 from automations.model.columns import micros
 from automations.model.connection import Connection
@@ -120,6 +121,16 @@ class OpenedConnections:
             row.sealed, row.updated_at = self._sealer.seal(row.name, sealed), self._clock.now()
             session.add(row)
         self._opened.pop(connection_id, None)
+
+    def rename(self, old: str, new: str) -> Connection:
+        """Give a connection another name; recipes that use it follow in the same transaction.
+
+        Raises NotFoundError; InputError when the new name cannot be taken.
+        """
+        with self._database.write() as session:
+            row = rename(session, self._sealer, old, new, self._clock.now())
+        self._opened.pop(row.id or 0, None)
+        return row
 
     def _opened_from(self, row: Connection) -> OpenedConnection:
         kind = self._registry.kinds.get(row.kind)

@@ -87,6 +87,20 @@ def edit_now(connection_id: int) -> tuple[str, int] | AnyResponse:
     return redirect(url_for("connections.show", connection_id=row.id))
 
 
+@blueprint.post("/<int:connection_id>/rename")
+@requires(Role.ADMIN)
+def rename(connection_id: int) -> AnyResponse:
+    row = _row(connection_id)
+    try:
+        renamed = services().connections.rename(row.name, request.form.get("name", "").strip())
+    except InputError as error:
+        flash(error.message)
+    else:
+        _log.info("connection.renamed", connection=connection_id, user=person().id)
+        flash(f"{row.name} is now {renamed.name}; the recipes that use it follow.")
+    return redirect(url_for("connections.show", connection_id=connection_id))
+
+
 @blueprint.post("/<int:connection_id>/remove")
 @requires(Role.ADMIN)
 def remove(connection_id: int) -> AnyResponse:

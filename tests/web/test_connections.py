@@ -179,6 +179,33 @@ def test_others_see_neither_address_nor_password(assembly: Assembly) -> None:
     assert publisher.post(f"/connections/{row.id}/hook-password").status_code == 403
 
 
+def test_a_connection_gets_another_name(browser: Browser) -> None:
+    number = browser.saved()
+    row = browser.assembly.connections.get("acme")
+    assert "Rename this connection" in browser.get(f"/connections/{row.id}")
+    answer = browser.post(f"/connections/{row.id}/rename", {"name": " acme sales "})
+    assert "acme is now acme sales; the recipes that use it follow." in browser.get(
+        answer.headers["Location"]
+    )
+    definition = browser.assembly.recipes.versions(number)[0].definition
+    assert definition["trigger"]["connection"] == "acme sales"
+
+
+def test_a_name_that_is_taken_is_refused_in_words(browser: Browser) -> None:
+    row = browser.assembly.connections.get("acme")
+    answer = browser.post(f"/connections/{row.id}/rename", {"name": "acme-clevertap"})
+    page = browser.get(answer.headers["Location"])
+    assert "There is a connection named &#39;acme-clevertap&#39; already" in page
+    assert browser.assembly.connections.get("acme").id == row.id
+
+
+def test_only_an_admin_renames(assembly: Assembly) -> None:
+    row = assembly.connections.get("acme")
+    publisher = Browser.signed_in(assembly, Role.PUBLISHER)
+    assert "Rename this connection" not in publisher.get(f"/connections/{row.id}")
+    assert publisher.post(f"/connections/{row.id}/rename", {"name": "x"}).status_code == 403
+
+
 def test_connection_in_use_is_not_removed(browser: Browser) -> None:
     browser.saved()
     row = browser.assembly.connections.get("acme")
