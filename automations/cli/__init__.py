@@ -16,6 +16,7 @@ PLACES = {
     "connection": Place(f"{_HERE}.connections", "connection", "Connect accounts, try them, remove them."),
     "recipe": Place(f"{_HERE}.recipes", "recipe", "Write, test, publish and compare recipes."),
     "run": Place(f"{_HERE}.runs", "run", "Look at what ran, and at what waits for you."),
+    "replay": Place(f"{_HERE}.replay", "replay", "Send old events through again, one or many."),
     "subscription": Place(f"{_HERE}.subscriptions", "subscription", "Look after webhooks in other products."),
     "user": Place(f"{_HERE}.users", "user", "Say who may sign in."),
     "doctor": Place(f"{_HERE}.doctor", "doctor", "Check everything and say what to do."),
