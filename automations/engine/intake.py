@@ -6,9 +6,11 @@ thread and waits for the commit they ended up in. A process that dies before the
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -80,8 +82,8 @@ class Intake:
     """Takes arrivals from many threads.
 
     has_room: False while nothing new may be taken, so that what came before can be finished.
-    `on_accepted` is called after a commit that stored something; while one commit follows another, only every
-    `TELL_EVERY_S`, and always after the last.
+    `on_accepted` is called after a commit that stored something: at once after the first, then every `TELL_EVERY_S`
+    while one follows another, and always after the last.
     """
 
     def __init__(
@@ -100,7 +102,7 @@ class Intake:
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._is_to_tell = False
-        self._told_s = 0.0
+        self._told_s = -math.inf
 
     def accept(
         self,
@@ -155,12 +157,12 @@ class Intake:
                     self._thread.start()
 
     def _commit_forever(self) -> None:
-        while True:
-            first = self._inbox.get()
+        ends = False
+        while not ends:
+            first = self._next()
             if first is None:
-                return
+                break
             group = [first]
-            ends = False
             while len(group) < GROUP_MAX:
                 try:
                     following = self._inbox.get_nowait()
@@ -171,14 +173,21 @@ class Intake:
                     break
                 group.append(following)
             self._commit(group)
+        self._tell()
+
+    def _next(self) -> _Waiting | None:
+        """Return what comes next; tell of what was stored before as soon as it is time."""
+        while self._is_to_tell:
+            left_s = self._told_s + TELL_EVERY_S - self._clock.monotonic_s()
+            if left_s > 0:
+                with suppress(queue.Empty):
+                    return self._inbox.get(timeout=left_s)
             self._tell()
-            if ends:
-                return
+        return self._inbox.get()
 
     def _tell(self) -> None:
-        now_s = self._clock.monotonic_s()
-        if self._is_to_tell and (self._inbox.empty() or now_s - self._told_s >= TELL_EVERY_S):
-            self._is_to_tell, self._told_s = False, now_s
+        if self._is_to_tell:
+            self._is_to_tell, self._told_s = False, self._clock.monotonic_s()
             try:
                 self._on_accepted()
             except Exception as error:  # noqa: BLE001 - what is stored is stored; workers look by themselves, too
