@@ -34,9 +34,9 @@ def connection() -> None:
 def add(kind: str, name: str, assignments: tuple[str, ...], as_json: bool) -> None:
     """Make the connection NAME of a KIND, or change the one there is.
 
-    KIND is pipedrive, clevertap, segment, http, webhook or target, as far as installed. What you do not set stays
-    as it is; an empty value removes a setting. The value env:VARIABLE is read from the environment at use and never
-    stored; the value - asks for it without showing it.
+    KIND is pipedrive, clevertap, segment, http, webhook or target, as far as installed; `automations target list`
+    names the services of the kind target. What you do not set stays as it is; an empty value removes a setting. The
+    value env:VARIABLE is read from the environment at use and never stored; the value - asks for it without showing it.
 
     \b
     Example:
@@ -126,9 +126,11 @@ def show(name: str, reveal: bool, as_json: bool) -> None:
 
 def _document(assembly: Assembly, row: Connection, *, reveal: bool) -> dict[str, Any]:
     """Return the contract's form: name, kind, settings, and the inbound address and credentials it has."""
+    from automations.engine.connection_settings import known_table
+
     kind = assembly.registry.kinds.get(row.kind)
     values = assembly.connections.reveal(row.name) if reveal else assembly.connections.shown(row)
-    own = kind.Settings.model_fields if kind else values
+    own = known_table(kind, row.settings).model_fields if kind else values
     document: dict[str, Any] = {
         "name": row.name,
         "kind": row.kind,
@@ -168,6 +170,28 @@ def test(name: str, as_json: bool) -> None:
     say(plain(report.summary))
     if report.facts:
         print_table(("what", "value"), report.facts.items())
+
+
+@connection.command()
+@click.argument("old")
+@click.argument("new")
+@json_option
+def rename(old: str, new: str, as_json: bool) -> None:
+    """Give the connection OLD the name NEW; the recipes that use it follow.
+
+    Its inbound address, its keys and its history stay as they are. Recipe files of your own need the new name.
+
+    \b
+    Example:
+      automations connection rename pipedrive acme-pipedrive
+    """
+    with opened() as assembly:
+        row = assembly.connections.rename(old, new)
+        document = _document(assembly, row, reveal=False)
+    if as_json:
+        print_json(document)
+        return
+    say(f"{plain(old)} is now {plain(new)}.")
 
 
 @connection.command()

@@ -126,6 +126,19 @@ def test_connection_that_a_recipe_uses_stays(cli: Cli) -> None:
     assert "Greeting" in result.stderr
 
 
+def test_a_connection_is_renamed_and_its_recipes_follow(cli: Cli) -> None:
+    cli.ok("connection", "add", "webhook", "shop")
+    cli.ok("recipe", "apply", cli.file("greeting.yaml", GREETING))
+    before = cli.json("connection", "show", "shop")
+    assert "shop is now acme shop." in cli.ok("connection", "rename", "shop", "acme shop").stdout
+    assert cli.json("connection", "show", "acme shop") == {**before, "name": "acme shop"}
+    assert "connection: acme shop" in cli.ok("recipe", "export", "Greeting").stdout
+    assert cli.json("connection", "rename", "acme shop", "shop")["name"] == "shop"
+    refused = cli("connection", "rename", "shoop", "x")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "Did you mean 'shop'" in refused.stderr
+
+
 def test_removing_a_connection_takes_its_webhooks_back(connected: Cli, pipedrive: PipedriveSandbox) -> None:
     connected.ok("connection", "remove", "acme-pipedrive")
     assert [row["name"] for row in connected.json("connection", "list")] == ["acme-clevertap"]
