@@ -163,14 +163,24 @@ def export(name: str) -> None:
 
 @click.command()
 @click.argument("name")
-def enable(name: str) -> None:
+@click.option("--import", "imports", is_flag=True, help="Send what exists already through it first.")
+def enable(name: str, imports: bool) -> None:
     """Switch the recipe NAME on.
+
+    With --import it also goes over the records that exist already, in the workers, and keeps in step from now on.
 
     \b
     Example:
-      automations recipe enable "Deal won"
+      automations recipe enable "Deal won" --import
     """
     _switch(name, enabled=True)
+    if imports:
+        from automations.cli.backfill import start_and_tell
+        from automations.engine.backfill import Wish
+
+        with opened() as assembly:
+            recipe_id = assembly.recipes.get(name).recipe.id or 0
+            start_and_tell(assembly, recipe_id, Wish(), None, detach=True)
 
 
 @click.command()
