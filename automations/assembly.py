@@ -32,6 +32,7 @@ from automations.engine.intake import Intake
 from automations.engine.job_kinds import JobKind
 from automations.engine.jobs import Jobs
 from automations.engine.manual import ManualWork
+from automations.engine.own_descriptions import OwnDescriptions
 from automations.engine.packer import Packer
 from automations.engine.people import People
 from automations.engine.preview import Previews
@@ -91,13 +92,17 @@ class Assembly:
                 return found.one() > 0
 
         sealer = Sealer.from_instance(settings.instance, configured, sealed_rows_exist=sealed_rows_exist)
-        return cls(
+        made = cls(
             settings=settings,
             clock=clock or SystemClock(),
             registry=registry or Registry.discover(extra_paths=extra_connectors),
             database=database,
             sealer=sealer,
         )
+        if registry is None:
+            # One that is given brings the descriptions of its own installation along.
+            made.own_descriptions.bring()
+        return made
 
     @cached_property
     def _sessions(self) -> SessionPool:
@@ -119,6 +124,12 @@ class Assembly:
         calls = OAuthCalls(self._open_door)
         return Connections(
             self.database, self.registry, self.sealer, self.clock, self._open_door, token_calls=calls
+        )
+
+    @cached_property
+    def own_descriptions(self) -> OwnDescriptions:
+        return OwnDescriptions(
+            self.database, self.registry, self.connections, self.clock, self.settings.instance
         )
 
     @cached_property

@@ -49,7 +49,7 @@ def connected(
         apart = _installation_in(Path(folder), assembly)
         try:
             for name, kind in wanted.items():
-                apart.connections.save(kind, name, placeholder_settings(assembly.registry.kinds[kind]))
+                apart.connections.save(kind, name, placeholder_settings(assembly.registry.kinds[kind], name))
             yield apart, missing
         finally:
             apart.close()
@@ -77,20 +77,26 @@ def _wanted(definition: Definition, registry: Registry) -> dict[str, str]:
     return found
 
 
-def placeholder_settings(kind: ConnectionKind) -> dict[str, Any]:
-    """Return settings that the kind takes and that lead nowhere: its required and secret fields, one of each choice."""
+def placeholder_settings(kind: ConnectionKind, connection: str = "") -> dict[str, Any]:
+    """Return settings that the kind takes and that lead nowhere: its required and secret fields, one of each choice.
+
+    connection: the name of the one that is missing, which may tell what it is for.
+    """
     from automations.engine.connections import parse_settings
 
+    told = dict(kind.stand_in(connection))
+    table = kind.settings_table(told)
     given: dict[str, Any] = {}
     chosen: set[str] = set()
-    for name, info in kind.Settings.model_fields.items():
+    for name, info in table.model_fields.items():
         extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
         group = str(extra.get("one_of") or "")
-        if info.is_required() or name in kind.Settings.secret_names() or (group and group not in chosen):
-            given[name] = _placeholder(name, info, kind.Settings.secret_names())
+        if info.is_required() or name in table.secret_names() or (group and group not in chosen):
+            given[name] = _placeholder(name, info, table.secret_names())
         chosen.add(group)
+    given |= told
     settings = parse_settings(kind, given)
-    if "base_url" in kind.Settings.model_fields and not kind.hosts(settings):
+    if "base_url" in table.model_fields and (told or not kind.hosts(settings)):
         given["base_url"] = _ADDRESS
     return given
 

@@ -13,6 +13,7 @@ from automations.engine.history import History
 from automations.engine.intake import Intake
 from automations.engine.jobs import Jobs
 from automations.engine.manual import ManualWork
+from automations.engine.own_descriptions import OwnDescriptions
 from automations.engine.people import People
 from automations.engine.preview import Previews
 from automations.engine.recipes import Recipes
@@ -43,6 +44,8 @@ class Services(Protocol):
     def sealer(self) -> Sealer: ...
     @property
     def connections(self) -> Connections: ...
+    @property
+    def own_descriptions(self) -> OwnDescriptions: ...
     @property
     def recipes(self) -> Recipes: ...
     @property

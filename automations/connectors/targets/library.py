@@ -10,7 +10,7 @@ from automations.connectors.targets.reading import read_description
 from automations.connectors.targets.target import Target, compile_target
 from automations.engine.contracts.described import OwnTexts
 from automations.engine.registry import nearest
-from automations.errors import NotFoundError, RecipeProblems
+from automations.errors import NotFoundError, RecipeError, RecipeProblems
 
 
 @lru_cache(maxsize=1)
@@ -49,7 +49,11 @@ class Library:
 
     def target(self, name: str) -> Target:
         """Return one ready to be sent to. Raises NotFoundError, RecipeProblems."""
-        return compiled(self.text(name), f"{name}.yaml")
+        made = compiled(self.text(name), f"{name}.yaml")
+        if made.name != name:
+            wrong = f"The text is kept as {name!r} but describes {made.name!r}. Give both the same name."
+            raise RecipeProblems([RecipeError(wrong, path="target", file=f"{name}.yaml")])
+        return made
 
     def all(self) -> Iterator[tuple[str, Target | RecipeProblems]]:
         """Yield every name with its target, or with what is wrong with its text."""

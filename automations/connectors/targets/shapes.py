@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
 from automations.engine.registry import nearest
-from automations.engine.templating import MISSING, Template, check, compile_value
+from automations.engine.templating import MISSING, Template, TemplateProblem, check, compile_value
 from automations.errors import RecipeError
 
 SPREAD: Final = "<<"  #: a key whose value, an object, is laid into the object that the key stands in
@@ -92,11 +92,19 @@ def shape_problems(
     elif isinstance(tree, str):
         found = check(tree, known_names=known)
         for problem in found:
-            yield RecipeError(problem.message, path=path, file=file)
+            yield RecipeError(_unknown(problem, known), path=path, file=file)
         for name in sorted(_settings_read(compile_value(tree)) - set(settings)) if not found else ():
             near = nearest(name, settings)
             hint = f" Did you mean {near!r}?" if near else " Add it under settings."
             yield RecipeError(f"There is no setting {name!r}.{hint}", path=path, file=file)
+
+
+def _unknown(problem: TemplateProblem, known: Collection[str]) -> str:
+    if not problem.message.startswith(f"{problem.construct!r} is not known"):
+        return problem.message
+    near = nearest(problem.construct, known)
+    hint = f" Did you mean {near!r}?" if near else f" There are: {', '.join(sorted(known))}."
+    return f"There is no {problem.construct!r} here.{hint}"
 
 
 def _settings_read(template: Template) -> set[str]:

@@ -4,6 +4,7 @@ from alembic import context
 from sqlmodel import SQLModel
 
 import automations.model.connection
+import automations.model.description
 import automations.model.guards
 import automations.model.history
 import automations.model.job
