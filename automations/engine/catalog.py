@@ -66,9 +66,9 @@ class Catalog:
 
     def refresh(self) -> None:
         """Forget everything if any recipe was published or switched, or any connection saved, since."""
-        with self._database.read() as session:
-            row = session.get(Installation, _GENERATION)
-        generation = row.value if row else "0"
+        with self._database.read_plain() as connection:
+            sql = self._database.sql("SELECT value FROM installation WHERE name=?")
+            generation = str(connection.exec_driver_sql(sql, (_GENERATION,)).scalar() or "0")
         if generation != self._generation:
             self._wanting.clear()
             self._compiled.clear()

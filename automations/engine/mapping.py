@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from pydantic import ValidationError
@@ -32,12 +33,12 @@ class Leaf:
     path: tuple[str | int, ...]
     template: Template
 
-    @property
+    @cached_property
     def name(self) -> str:
         return ".".join(str(part) for part in self.path)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LeafValue:
     """What a leaf came to. state: `value`, `left_out`, `null`, `default` or `error`."""
 
@@ -66,6 +67,9 @@ class FieldMapping:
         self.missing = dict(missing)
         self._tree = compile_value(_prepared(action, fields))
         self.leaves = tuple(Leaf(path, template) for path, template in walk_leaves(self._tree))
+        # What is asked of the action for every event is asked once: pydantic's tables of fields are slow to read.
+        self._types = {name: info.annotation for name, info in action.Fields.model_fields.items()}
+        self._alternatives = tuple(alternatives(action).values())
 
     @property
     def paths(self) -> frozenset[tuple[str, ...]]:
@@ -129,11 +133,10 @@ class FieldMapping:
         )
 
     def _converted(self, leaf: Leaf, value: Any) -> Any:
-        info = self.action.Fields.model_fields.get(str(leaf.path[0]))
-        if info is None or len(leaf.path) > 1 or value is None:
+        if len(leaf.path) > 1 or value is None or leaf.path[0] not in self._types:
             return value
         try:
-            return convert(value, info.annotation)
+            return convert(value, self._types[str(leaf.path[0])])
         except ValueError as error:
             raise self._misfit(leaf.name, value, str(error)) from error
 
@@ -189,7 +192,7 @@ class FieldMapping:
         return fields
 
     def _require_alternatives(self, fields: ActionFields) -> None:
-        for names in alternatives(self.action).values():
+        for names in self._alternatives:
             if all(getattr(fields, name) in (None, "") for name in names):
                 listed = " or ".join(repr(name) for name in names)
                 raise FieldsError(
