@@ -27,7 +27,6 @@ LOOK_UPS_AT_ONCE = 4
 CALLS_AT_ONCE = 8
 SINGLES_IN_HAND = 128
 BATCHED_IN_HAND = 2_000
-BATCHED_AT_LEAST = 1_000
 
 Share = Callable[[int, int], int]
 Inbox = queue.SimpleQueue[Delivered | LookedUp | CallOver | None]
@@ -80,7 +79,8 @@ class Departures:
         limit = self._limits.get(connection_id, CALLS_AT_ONCE)
         share = self._room(connection_id, limit)
         if connection_id in self._batched:
-            return max(BATCHED_AT_LEAST, BATCHED_IN_HAND * share // limit) if share else 0
+            # However small the share: one full call on its way and one that fills up.
+            return BATCHED_IN_HAND if share else 0
         return SINGLES_IN_HAND * share // limit
 
     def _heard_of(self, send: Send) -> None:
