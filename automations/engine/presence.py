@@ -148,3 +148,10 @@ def live(database: Database, clock: Clock) -> list[Process]:
             select(Process).where(col(Process.seen_at) >= since).order_by(col(Process.id))
         ).all()
     return sorted(rows, key=lambda row: row.role != ProcessRole.WORKER)
+
+
+def beats(database: Database) -> dict[int, tuple[int, str]]:
+    """Return for every row how often it has beaten, and which process it is; the same later means a dead one."""
+    with database.read() as session:
+        rows = session.exec(select(Process)).all()
+    return {row.id or 0: (row.beats, f"{row.role} on {row.host}, process {row.pid}") for row in rows}
