@@ -17,16 +17,21 @@ from sqlalchemy import func
 from sqlmodel import col, select
 
 from automations.clock import Clock, SystemClock
-from automations.connectors.http import Door, NetworkPolicy, SessionPool
+from automations.connectors.http import Door, SessionPool
 from automations.connectors.http import DoorMode as HttpDoorMode
 from automations.connectors.oauth import OAuthCalls
+from automations.connectors.own_address import NeverItself
 from automations.engine.account_changes import AccountChanges
 from automations.engine.backfill import Backfill, Backfills, ExistingRecords
 from automations.engine.backfill_preview import BackfillPreviews
+from automations.engine.breaker import OpenBreakers
+from automations.engine.chains import Chains
 from automations.engine.chores import Chore, Chores
 from automations.engine.connections import Connections
 from automations.engine.contracts import DirectoryLike, DoorLike, DoorMode
 from automations.engine.disk import Disk
+from automations.engine.footprints import Footprints
+from automations.engine.guards import Limits
 from automations.engine.history import History
 from automations.engine.intake import Intake
 from automations.engine.job_kinds import JobKind
@@ -46,6 +51,7 @@ from automations.engine.replays import Replays
 from automations.engine.retention import Retention
 from automations.engine.runner import Runner
 from automations.engine.samples import Samples
+from automations.engine.stops import Stops
 from automations.engine.subscriptions import Subscriptions
 from automations.engine.testrun import TestRuns
 from automations.engine.tidying import Tidying
@@ -106,7 +112,7 @@ class Assembly:
 
     @cached_property
     def _sessions(self) -> SessionPool:
-        return SessionPool(NetworkPolicy(self.settings.networks))
+        return SessionPool(NeverItself(self.settings.networks, self.settings.public_url))
 
     def _open_door(
         self, name: str, mode: DoorMode, secrets: Sequence[str], hosts: frozenset[str] | None
@@ -244,6 +250,18 @@ class Assembly:
         return Replays(self.database, self._replay_making, self.jobs)
 
     @cached_property
+    def stops(self) -> Stops:
+        return Stops(self.database, self.clock, self.wake_ups.ring)
+
+    @cached_property
+    def breakers(self) -> OpenBreakers:
+        return OpenBreakers(self.database)
+
+    @cached_property
+    def chains(self) -> Chains:
+        return Chains(self.database)
+
+    @cached_property
     def chores(self) -> Chores:
         """What is done from time to time; add yours here."""
         return Chores(
@@ -252,6 +270,7 @@ class Assembly:
             [
                 Chore("webhooks", timedelta(minutes=15), self.subscriptions.mend),
                 Chore("account-changes", timedelta(hours=1), self.account_changes.look),
+                Chore("footprints", timedelta(minutes=15), Footprints(self.database, self.clock).forget_old),
                 Chore("retention", timedelta(hours=1), lambda: self.tidying.run(rest=time.sleep)),
             ],
         )
@@ -259,7 +278,13 @@ class Assembly:
     def runner(self, owner: str, workforce: Workforce | None = None) -> Runner:
         """Return a runner of that name; without a workforce it has every account for itself."""
         return Runner(
-            self.database, self.registry, self.connections, self.clock, owner=owner, workforce=workforce
+            self.database,
+            self.registry,
+            self.connections,
+            self.clock,
+            owner=owner,
+            limits=Limits(self.settings.loop_depth, self.settings.loop_runs),
+            workforce=workforce,
         )
 
     def close(self) -> None:

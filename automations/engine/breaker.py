@@ -15,7 +15,7 @@ import structlog
 from automations.clock import Clock
 from automations.engine import signals
 from automations.errors import AutomationError, OutcomeUnknownError, StorageUnavailableError, UnavailableError
-from automations.model.columns import dump_json, load_json, micros, storable
+from automations.model.columns import dump_json, load_json, micros, moment, storable
 from automations.model.database import Database
 
 CALLS_MIN = 10
@@ -207,3 +207,30 @@ _OPEN = "UPDATE breaker SET opened_at=?, probe_at=?, reason=? WHERE connection_i
 _PROBE = """
 UPDATE breaker SET probe_at=?, prober=? WHERE connection_id=? AND opened_at IS NOT NULL AND probe_at<=?
 """
+
+
+@dataclass(frozen=True)
+class OpenBreaker:
+    """A connection that does not answer. next_try_at: when one call may try whether it is back."""
+
+    connection_id: int
+    opened_at: datetime
+    next_try_at: datetime
+    reason: str
+
+
+class OpenBreakers:
+    """What pages and commands show. Thread-safe."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all(self) -> dict[int, OpenBreaker]:
+        """Return the connections that do not answer, by id."""
+        sql = "SELECT connection_id, opened_at, probe_at, reason FROM breaker WHERE opened_at IS NOT NULL"
+        with self._database.connect_for_read() as connection:
+            rows = connection.exec_driver_sql(sql).all()
+        return {
+            number: OpenBreaker(number, moment(opened_at), moment(probe_at or opened_at), reason)
+            for number, opened_at, probe_at, reason in rows
+        }

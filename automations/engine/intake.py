@@ -52,10 +52,11 @@ class Accepted:
 class _Waiting:
     """Rows on their way to disk. A bare lock is what waits: a `Future` takes four times as long to make and set."""
 
-    __slots__ = ("_answer", "_error", "_gate", "rows")
+    __slots__ = ("_answer", "_error", "_gate", "hops", "rows")
 
-    def __init__(self, rows: list[tuple[Any, ...]]) -> None:
+    def __init__(self, rows: list[tuple[Any, ...]], hops: Sequence[int]) -> None:
         self.rows = rows
+        self.hops = hops
         self._answer: list[Accepted] = []
         self._error: BaseException | None = None
         self._gate = threading.Lock()
@@ -132,7 +133,7 @@ class Intake:
             )
             for arrival in arrivals
         ]  # fmt: skip
-        waiting = _Waiting(rows)
+        waiting = _Waiting(rows, [arrival.hops for arrival in arrivals])
         self._ensure_committer()
         self._inbox.put(waiting)
         try:
@@ -197,6 +198,7 @@ class Intake:
         try:
             with self._database.write_plain() as connection:
                 stored = insert_events(connection, [row for waiting in group for row in waiting.rows])
+                note_hops(connection, stored, [hops for waiting in group for hops in waiting.hops])
         except BaseException as error:  # noqa: BLE001 - every waiting request must hear of it
             for waiting in group:
                 waiting.failed(error)
@@ -205,6 +207,17 @@ class Intake:
         for waiting in group:
             waiting.stored([Accepted(next(answers)) for _ in waiting.rows])
         self._is_to_tell = self._is_to_tell or any(event_id is not None for event_id in stored)
+
+
+def note_hops(connection: Statements, stored: Sequence[int | None], hops: Sequence[int]) -> None:
+    """Note how many runs lie behind the new events whose senders said so."""
+    rows = [(event_id, count) for event_id, count in zip(stored, hops, strict=True) if event_id and count]
+    if rows:
+        mark = "?" if connection.dialect.name == "sqlite" else "%s"
+        connection.exec_driver_sql(
+            f"INSERT INTO lineage (event_id, chain, depth) VALUES ({mark}, '', {mark})",  # noqa: S608 - marks only
+            rows,
+        )
 
 
 def insert_events(connection: Statements, rows: Sequence[tuple[Any, ...]]) -> list[int | None]:

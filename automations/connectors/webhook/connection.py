@@ -12,8 +12,10 @@ from automations.engine.contracts import (
     ConnectionSettings,
     DirectoryLike,
     DoorLike,
+    Imprint,
     InboundRequest,
     Occurrence,
+    Verb,
 )
 
 
@@ -32,6 +34,8 @@ class WebhookConnection(ConnectionKind):
     title = "Webhook"
     Settings = WebhookSettings
     receives = True
+    may_circle = True
+    counts_hops = True
 
     def client(self, settings: WebhookSettings, door: DoorLike, directory: DirectoryLike) -> None:
         """Return nothing: this kind only listens."""
@@ -44,3 +48,7 @@ class WebhookConnection(ConnectionKind):
 
     def read(self, topic: str, payload: bytes) -> Occurrence:
         return posting.read(topic, payload)
+
+    def imprint(self, occurrence: Occurrence, directory: DirectoryLike) -> Imprint:
+        """Nobody says who posted it: it may have come round to us by other ways."""
+        return Imprint(posting.ENTITY, Verb.TOUCH)

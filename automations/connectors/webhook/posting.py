@@ -12,6 +12,7 @@ import orjson
 
 from automations.engine import strict_json
 from automations.engine.contracts import Arrival, InboundRequest, JsonObject, Occurrence
+from automations.engine.contracts.imprints import HOP_HEADER, HOPS_MAX
 from automations.errors import InputError
 
 TOPIC: Final = "hook.received"
@@ -33,6 +34,7 @@ def receive(request: InboundRequest) -> Sequence[Arrival]:
             record_key=f"{ENTITY}:{number}" if number else "",
             dedupe_key=_dedupe_key(request, payload, number),
             payload=payload,
+            hops=_hops(request),
         )
     ]
 
@@ -106,6 +108,19 @@ def _text(body: bytes) -> JsonObject:
 
 def _storable(text: str) -> str:
     return text.replace("\x00", "\ufffd")
+
+
+def _hops(request: InboundRequest) -> int:
+    """Return how many runs lie behind the request. Raises InputError, 422, when it goes round in a circle."""
+    said = request.headers.get(HOP_HEADER.lower(), "").strip()
+    hops = int(said) if said.isascii() and said.isdecimal() and len(said) < 6 else 0
+    if hops > HOPS_MAX:
+        raise InputError(
+            f"This went through {hops} runs already, one after the other: it goes round in a circle.",
+            code="circle",
+            status=422,
+        )
+    return hops
 
 
 def _id_of(record: Mapping[str, Any]) -> str:

@@ -17,7 +17,8 @@ class Arrival:
 
     topic: `entity.action` in the connector's words, such as `deal.change`. record_key: `deal:5120`, empty where
     nothing has an order. dedupe_key: the same happening always gives the same text, at most 200 characters.
-    payload: bytes that `ConnectionKind.read` understands again.
+    payload: bytes that `ConnectionKind.read` understands again. hops: how many runs lie behind it, where the sender
+    says so.
     """
 
     topic: str
@@ -25,6 +26,7 @@ class Arrival:
     dedupe_key: str
     payload: bytes
     occurred_at: datetime | None = None
+    hops: int = 0
 
 
 @dataclass(frozen=True)

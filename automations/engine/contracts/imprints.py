@@ -9,6 +9,11 @@ from enum import StrEnum
 
 from automations.engine.contracts.fields import JsonObject
 
+HOP_HEADER = "Automations-Hop"
+"""How many runs lie behind a call, told to whoever is called; a webhook that says more than `HOPS_MAX` is refused."""
+
+HOPS_MAX = 5
+
 Became = Callable[[str], None]
 """Called with the record key of what a create made, as soon as the reply tells it."""
 

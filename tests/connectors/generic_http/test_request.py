@@ -203,3 +203,13 @@ def test_a_test_run_judges_no_presumed_reply(connect: Connect, service: Receiver
     assert service.requests == []
     assert outcome.outputs["json"] is None
     assert client.door.exchanges[-1].as_json()["body"] == {"a": 1}
+
+
+def test_a_call_that_writes_says_how_many_runs_lie_behind_it(service: Receiver, client: HttpClient) -> None:
+    fields = Request.Fields(url="/orders", body={"a": 1}, headers={"automations-hop": "0"})
+    ACTION.perform(fields, client, Call("run-7-step-2", depth=2))
+    assert service.requests[-1].headers["Automations-Hop"] == "3"
+    send(client, body={"a": 1})
+    assert service.requests[-1].headers["Automations-Hop"] == "1"
+    send(client, method="GET")
+    assert "Automations-Hop" not in service.requests[-1].headers

@@ -119,3 +119,19 @@ def test_a_list_of_arrivals_says_what_it_is_about() -> None:
 
 def test_it_has_nothing_to_try() -> None:
     assert "Ready" in KIND.test(None).summary
+
+
+def hopped(said: str) -> InboundRequest:
+    return InboundRequest(b'{"id": 1}', "application/json", {"automations-hop": said})
+
+
+@pytest.mark.parametrize(("said", "hops"), [("", 0), ("3", 3), ("5", 5), ("many", 0), ("-1", 0), ("9" * 9, 0)])
+def test_a_sender_may_say_how_many_runs_lie_behind(said: str, hops: int) -> None:
+    (arrival,) = KIND.receive(hopped(said))
+    assert arrival.hops == hops
+
+
+def test_what_goes_round_in_a_circle_is_refused() -> None:
+    with pytest.raises(InputError, match="round in a circle") as refused:
+        KIND.receive(hopped("6"))
+    assert (refused.value.status, refused.value.code) == (422, "circle")

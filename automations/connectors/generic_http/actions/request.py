@@ -12,6 +12,7 @@ from automations.connectors.generic_http.connection import HttpConnection
 from automations.connectors.generic_http.settings import HttpSettings
 from automations.connectors.outgoing import may_be_set
 from automations.engine.contracts import Action, ActionFields, Call, DirectoryLike, JsonObject, Outcome, field
+from automations.engine.contracts.imprints import HOP_HEADER
 from automations.engine.templating import MISSING, compile_expression, render
 from automations.errors import FieldsError, MappingError, RejectedError
 
@@ -29,6 +30,9 @@ class Request(Action):
     The header `Idempotency-Key` is the same for every try of one delivery, so that a service that knows it does
     the work once. Switch it off for one that does not: then a call whose answer was lost waits for a person
     instead of being sent again, unless it is a GET, HEAD, PUT or DELETE.
+
+    The header `Automations-Hop` says how many runs lie behind the call. Pass it on when you call a webhook of ours in
+    turn: after five, the circle ends. This app's own addresses cannot be called.
     """
 
     key = "http.request"
@@ -141,6 +145,9 @@ def _headers(fields: Request.Fields, call: Call) -> dict[str, str]:
     is_given = any(name.lower() == "idempotency-key" for name in headers)
     if fields.idempotency_key and not is_given and fields.method not in READS:
         headers["Idempotency-Key"] = call.idempotency_key
+    if fields.method not in READS:
+        headers = {name: text for name, text in headers.items() if name.lower() != HOP_HEADER.lower()}
+        headers[HOP_HEADER] = str(call.depth + 1)
     return headers
 
 
