@@ -20,6 +20,7 @@ from automations.web import (
     recipes,
     reference,
     runs,
+    replay,
     security,
     sources,
 )
@@ -43,6 +44,7 @@ PAGES = tuple(
         recipes,
         runs,
         events,
+        replay,
         connections,
         permission,
         sources,

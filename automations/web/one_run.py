@@ -9,7 +9,7 @@ from typing import Any
 from automations.engine.history import DeliveryDetail, RunDetail
 from automations.model.connection import Connection
 from automations.model.history import Run
-from automations.model.states import Role, RunStatus
+from automations.model.states import ENDED_RUNS, Role, RunStatus
 from automations.web.auth import may
 from automations.web.navigation import wants_person
 from automations.web.presenting import duration, is_sandbox, plural
@@ -42,7 +42,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Story:
-    """held_by: the connection that must be mended before this run goes on."""
+    """held_by: the connection that must be mended before this run goes on. replays: the runs that replay it."""
 
     detail: RunDetail
     sentence: str
@@ -54,6 +54,8 @@ class Story:
     can_try: bool
     can_mark_done: bool
     can_cancel: bool
+    can_replay: bool
+    replays: list[int]
 
     @property
     def can_act(self) -> bool:
@@ -80,6 +82,8 @@ def story_of(detail: RunDetail) -> Story:
         can_try=editor and (parked or run.status == RunStatus.WAITING),
         can_mark_done=editor and parked and any(d.delivery.status == "parked" for d in detail.deliveries),
         can_cancel=editor and run.status in (RunStatus.PARKED, RunStatus.WAITING, RunStatus.QUEUED),
+        can_replay=editor and run.status in ENDED_RUNS,
+        replays=services().replays.replays_of(run.id or 0),
     )
 
 

@@ -44,7 +44,14 @@ STATES: Final[Mapping[str, tuple[str, str]]] = {
 def install(app: Flask) -> None:
     """Give these to every template."""
     app.jinja_env.filters.update(
-        ago=ago, exact=exact, iso=iso, visible=visible, json_text=json_text, plural=plural, duration=duration, size=size
+        ago=ago,
+        exact=exact,
+        iso=iso,
+        visible=visible,
+        json_text=json_text,
+        plural=plural,
+        duration=duration,
+        size=size,
     )
     app.jinja_env.globals.update(STATES=STATES, SHOWN_AT_ONCE=SHOWN_AT_ONCE, is_sandbox=is_sandbox)
 
@@ -99,6 +106,12 @@ def json_text(value: Any) -> str:
     if isinstance(value, str):
         return visible(value)
     return visible(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def json_to_edit(value: Any) -> str:
+    """Return a JSON value spread over lines, what cannot be seen in it escaped as JSON does, so that it reads back."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return _INVISIBLE.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
 
 def size(amount: float) -> str:

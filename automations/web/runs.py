@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
@@ -15,8 +14,8 @@ from automations.model.states import Role, RunStatus
 from automations.web.auth import person, requires
 from automations.web.one_run import story_of
 from automations.web.services import services
+from automations.web.shown_runs import FILTERS, PERIODS
 
-PERIODS = {"day": ("the last 24 hours", timedelta(days=1)), "week": ("the last 7 days", timedelta(days=7))}
 LIST = "runs"
 
 blueprint = Blueprint("runs", __name__, url_prefix="/runs")
@@ -26,10 +25,7 @@ blueprint = Blueprint("runs", __name__, url_prefix="/runs")
 @requires(Role.VIEWER)
 def index() -> str | AnyResponse:
     """Show one page of runs; to htmx, only the list, and nothing at all while it looks as it did."""
-    chosen = {
-        name: request.args.get(name, "").strip()[:200]
-        for name in ("recipe", "status", "since", "search", "live")
-    }
+    chosen = {name: request.args.get(name, "").strip()[:200] for name in (*FILTERS, "live")}
     before = request.args.get("before", type=int)
     problem, lines = "", []
     try:
@@ -49,6 +45,7 @@ def index() -> str | AnyResponse:
         "here": f"/runs?{urlencode(query)}",
         "switch": f"/runs?{urlencode({**query, 'live': 'on' if chosen['live'] == 'off' else 'off'})}",
         "filtered": bool(query.keys() - {"live"}),
+        "replay": f"/runs/replay?{urlencode({name: chosen[name] for name in FILTERS if chosen[name]})}",
     }
     if request.headers.get("HX-Target") == LIST:
         return _list_if_changed(context)

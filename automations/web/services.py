@@ -18,6 +18,7 @@ from automations.engine.people import People
 from automations.engine.preview import Previews
 from automations.engine.recipes import Recipes
 from automations.engine.registry import Registry
+from automations.engine.replays import Replays
 from automations.engine.samples import Samples
 from automations.engine.subscriptions import Subscriptions
 from automations.engine.testrun import TestRuns
@@ -66,6 +67,8 @@ class Services(Protocol):
     def intake(self) -> Intake: ...
     @property
     def manual(self) -> ManualWork: ...
+    @property
+    def replays(self) -> Replays: ...
     @property
     def jobs(self) -> Jobs: ...
     @property
