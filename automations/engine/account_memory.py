@@ -40,10 +40,11 @@ ON CONFLICT (connection_id, entity, field, value)
 DO UPDATE SET remote_id=excluded.remote_id, seen_at=excluded.seen_at
 """
 
+# What ends much later than a hold of now would was taken before the clock was set back.
 _TAKE = """
 INSERT INTO exclusive (connection_id, key, holder, until) VALUES (?, ?, ?, ?)
 ON CONFLICT (connection_id, key) DO UPDATE SET holder=excluded.holder, until=excluded.until
-WHERE exclusive.until < ?
+WHERE exclusive.until < ? OR exclusive.until > ?
 RETURNING holder
 """
 
@@ -59,12 +60,16 @@ class _Turn:
 
 
 class StoredMemory(DirectoryLike):
-    """Lists are read once and written through; identities and holds live in the database, shared by all workers."""
+    """Lists are read once and written through; identities and holds live in the database, shared by all workers.
 
-    def __init__(self, database: Database, clock: Clock, connection_id: int) -> None:
+    worker: the name of the worker that this is a part of; with it, its successor ends the holds that it left.
+    """
+
+    def __init__(self, database: Database, clock: Clock, connection_id: int, worker: str = "") -> None:
         self._database = database
         self._clock = clock
         self._connection_id = connection_id
+        self._worker = worker
         self._lists: dict[str, Any] | None = None
         self._lock = threading.Lock()
         self._here: dict[str, _Turn] = {}
@@ -140,7 +145,7 @@ class StoredMemory(DirectoryLike):
     @contextmanager
     def alone(self, key: str) -> Iterator[None]:
         with self._turn_here(key):
-            holder = secrets.token_hex(8)
+            holder = f"{self._worker} {secrets.token_hex(8)}".lstrip()
             self._take(key, holder)
             try:
                 yield
@@ -176,7 +181,10 @@ class StoredMemory(DirectoryLike):
     def _taken(self, key: str, holder: str) -> bool:
         now = self._clock.now()
         until = now + HELD_AT_MOST
-        parameters = (self._connection_id, storable_key(key), holder, micros(until), micros(now))
+        impossible = until + HELD_AT_MOST
+        parameters = (
+            self._connection_id, storable_key(key), holder, micros(until), micros(now), micros(impossible)
+        )  # fmt: skip
         with self._database.connect_for_write() as connection:
             row = connection.exec_driver_sql(self._database.sql(_TAKE), parameters).first()
         return row is not None

@@ -65,6 +65,7 @@ class Connections(OpenedConnections):
         self.grants = Grants(self, clock, token_calls)
         self._ask_again_s: dict[tuple[int, str], float] = {}
         self._directories: dict[int, StoredMemory] = {}
+        self.worker = ""
         self._footprints = Footprints(database, clock)
 
     # -- keeping
@@ -196,7 +197,7 @@ class Connections(OpenedConnections):
 
     def directory(self, connection_id: int) -> StoredMemory:
         return self._directories.setdefault(
-            connection_id, StoredMemory(self._database, self._clock, connection_id)
+            connection_id, StoredMemory(self._database, self._clock, connection_id, self.worker)
         )
 
     def door(self, opened: OpenedConnection, mode: DoorMode = DoorMode.LIVE) -> DoorLike:

@@ -71,6 +71,7 @@ class Leases:
             sql = "SELECT id, lease_counter, lease_until, lease_owner FROM run WHERE lease_until IS NOT NULL"
             held = connection.exec_driver_sql(sql).all()
         if dead_owner is not None:
+            self._end_holds(dead_owner)
             abandoned = [row[:3] for row in held if row[3].startswith(dead_owner)]
         else:
             abandoned = self._unchanged([row[:3] for row in held])
@@ -80,6 +81,12 @@ class Leases:
             now = micros(self._clock.now())
             rows = [(str(RunStatus.QUEUED), now, *row) for row in abandoned]
             return int(connection.exec_driver_sql(self._sql(_TAKE_BACK), rows).rowcount)
+
+    def _end_holds(self, dead_owner: str) -> None:
+        """End what a dead worker kept for itself in accounts; its runs come back and need it."""
+        with self._database.connect_for_write() as connection:
+            sql = "DELETE FROM exclusive WHERE SUBSTR(holder, 1, ?)=?"
+            connection.exec_driver_sql(self._sql(sql), (len(dead_owner), dead_owner))
 
     def _unchanged(self, leases: Sequence[Any]) -> list[Any]:
         now_s = self._clock.monotonic_s()

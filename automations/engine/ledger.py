@@ -120,12 +120,14 @@ class Ledger(Leases):
     ) -> dict[tuple[int, int, int], int]:
         again = [o for o in openings if o.delivery_id is not None]
         if again:
-            connection.exec_driver_sql(
+            opened = connection.exec_driver_sql(
                 self._sql(
-                    "UPDATE delivery SET status=?, attempts=attempts+1, next_attempt_at=NULL WHERE id=?"
+                    "UPDATE delivery SET status=?, attempts=attempts+1, next_attempt_at=NULL "
+                    "WHERE id=? AND status<>'succeeded'"
                 ),
                 [(str(o.status), o.delivery_id) for o in again],
             )
+            _refuse_closed(opened.rowcount, len(again))
         ids: dict[tuple[int, int, int], int] = {}
         for chunk in in_chunks([o for o in openings if o.delivery_id is None], 200):
             one = "(" + ", ".join("?" * 16) + ")"
@@ -133,6 +135,7 @@ class Ledger(Leases):
             sql = self._sql(_INSERT_DELIVERY.format(values=", ".join([one] * len(chunk))))
             for delivery_id, run_id, step_index, item_index in connection.exec_driver_sql(sql, tuple(rows)):
                 ids[run_id, step_index, item_index] = delivery_id
+        _refuse_closed(len(ids), len(openings) - len(again))
         return ids
 
     def _close(self, connection: Statements, closings: Sequence[Closing], now: int) -> None:
@@ -185,6 +188,12 @@ class Ledger(Leases):
         self._lanes.let_next_go(connection, lanes, now)
 
 
+def _refuse_closed(opened: int, wanted: int) -> None:
+    """Let no transaction pass that would send a closed effect again; nothing of it leaves or is written."""
+    if opened != wanted:
+        raise RuntimeError(f"{wanted - opened} of {wanted} deliveries to be opened are closed or gone")
+
+
 def _opening_row(o: Opening, now: int) -> tuple[Any, ...]:
     sending = o.status == DeliveryStatus.SENDING
     return (
@@ -199,6 +208,7 @@ INSERT INTO delivery (run_id, step_index, item_index, step_name, action, connect
   reason_kind, fields, outputs, idempotency_key, attempts, created_at, closed_at, item_key)
 VALUES {values}
 ON CONFLICT (run_id, step_index, item_index) DO UPDATE SET status=excluded.status
+  WHERE delivery.status<>'succeeded'
 RETURNING id, run_id, step_index, item_index
 """
 

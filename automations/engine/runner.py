@@ -68,6 +68,7 @@ class Runner:
         self._clock = clock
         catalog = Catalog(database, registry)
         self.ledger = Ledger(database, clock, owner)
+        connections.worker = owner
         kinds = Kinds(database, registry)
         guards = Guards(database, clock, limits)
         self._decider = Decider(database, registry, connections, catalog, self.ledger, kinds, guards)

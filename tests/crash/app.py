@@ -65,12 +65,13 @@ class App:
         self._groups.append(self._process.pid)
         while time.monotonic() < deadline_s and self._process.poll() is None:
             # What a parent that was killed alone left behind may still answer; that counts for nothing.
-            if self.processes("web") and self._answers():
+            if self.processes("web") and self.answers():
                 return True
             time.sleep(0.05)
         return False
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether its web process takes requests."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
         try:
             connection.request("GET", "/healthz")

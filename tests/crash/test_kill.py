@@ -14,6 +14,7 @@ from automations.engine.definition import parse_definition
 from automations.sandbox import ClevertapSandbox
 from automations.settings import Settings
 from tests.crash.app import App
+from tests.crash.trial import Plan, Trial
 from tests.crash.webhooks import Hook, Sender
 
 DEALS, CHANGES = 125, 8
@@ -98,3 +99,30 @@ def test_nothing_is_lost_and_order_is_kept_over_three_kills(
     # Only what was in flight at a kill may arrive twice: CleverTap has no key to know it by.
     doubled = sum(len(numbers) - len(set(numbers)) for numbers in arrived.values())
     assert doubled <= 3 * 2 * 125, doubled
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def test_ten_random_kills_break_no_promise(
+    tmp_path: Path, database: str, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue("postgres_url") if database == "postgresql" else ""
+    plan = Plan(database, webhooks=640, kills=10, seed=7, within_s=500)
+    found = Trial(plan, tmp_path, url).run()
+    assert found.is_kept, {promise: what[:5] for promise, what in found.breaches.items() if what}
+    assert sum(found.kills.values()) == 10
+    assert found.accepted == 640
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(180)
+def test_a_web_process_that_dies_twice_at_once_is_started_again(tmp_path: Path) -> None:
+    with App(tmp_path) as app:
+        for _ in range(3):
+            wait_for(lambda: app.processes("web"), 30)
+            app.processes("web")[0].kill()
+            wait_for(lambda: not app.processes("web"), 5)
+        wait_for(app.answers, 60)
+        assert app.answers()
+        assert app.stop() == 0

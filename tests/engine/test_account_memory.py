@@ -140,3 +140,34 @@ def test_a_hold_that_cannot_be_given_back_undoes_nothing(
         monkeypatch.setattr(database, "connect_for_write", away)
         done = True
     assert done
+
+
+def hold_as_it_was_left(house: ToyHouse, worker: str) -> None:
+    """Leave a hold in the database, as a worker does that is killed inside it."""
+    dead = StoredMemory(house.assembly.database, house.clock, house.connection.id or 0, worker)
+    dead._take("person:1", f"{worker} 0123")
+
+
+def test_a_killed_workers_holds_end_when_its_successor_starts(
+    house: ToyHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account_memory, "WAITED_AT_MOST_S", 0.1)
+    hold_as_it_was_left(house, "house/1/dead")
+    runner = house.assembly.runner("house/1/alive")
+    runner.ledger.recover("house/2/")
+    with pytest.raises(UnavailableError), memory(house).alone("person:1"):
+        pytest.fail("another slot's worker may be alive")
+    runner.ledger.recover("house/1/")
+    with memory(house).alone("person:1"):
+        pass
+    runner.abandon()
+
+
+def test_a_hold_from_before_the_clock_was_set_back_holds_nobody_up(
+    house: ToyHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account_memory, "WAITED_AT_MOST_S", 0.1)
+    hold_as_it_was_left(house, "house/1/dead")
+    house.clock.jump(hours=-5)
+    with memory(house).alone("person:1"):
+        pass
