@@ -11,7 +11,7 @@ PYTHON ?=
 PIP := .venv/bin/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet -c constraints.txt
 
-.PHONY: help demo run test bench check check-sandbox check-sdks clean pins chromium
+.PHONY: help demo run test bench crash check check-sandbox check-sdks clean pins chromium
 
 help:   ## list these targets
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1	/p' Makefile
@@ -30,6 +30,9 @@ check-sandbox:  .venv/.installed-dev  ## let the vendor's own Node client talk t
 
 bench:  .venv/.installed-dev  ## measure it and print the table
 	.venv/bin/python -m bench $(ARGS)
+
+crash:  .venv/.installed-dev  ## kill -9 again and again while webhooks come in; ARGS='--seed 7 --kills 200 --webhooks 20000'
+	.venv/bin/python -m tests.crash $(ARGS)
 
 check:  .venv/.installed-dev  ## lint, types, layers
 	.venv/bin/ruff check .
