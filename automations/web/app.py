@@ -10,6 +10,7 @@ from automations.resources import static_folder, templates_folder
 from automations.web import (
     auth,
     connections,
+    descriptions,
     errors,
     events,
     health,
@@ -46,6 +47,7 @@ PAGES = tuple(
         events,
         replay,
         connections,
+        descriptions,
         permission,
         sources,
         reference,

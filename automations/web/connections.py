@@ -9,12 +9,13 @@ import structlog
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from automations.engine.contracts import ConnectionKind
+from automations.engine.connection_settings import known_table
+from automations.engine.contracts import ConnectionKind, DescribedKind
 from automations.errors import AutomationError, InputError, NotFoundError
 from automations.model.connection import Connection
 from automations.model.states import Role
 from automations.web.auth import person, requires
-from automations.web.connection_form import ConnectionForm, form_for, given_by
+from automations.web.connection_form import ConnectionForm, chosen_by, form_for, given_by
 from automations.web.permission import permission_of
 from automations.web.services import services
 
@@ -45,8 +46,12 @@ def choose_kind() -> str:
 
 @blueprint.get("/add/<kind_name>")
 @requires(Role.ADMIN)
-def add(kind_name: str) -> str:
-    return _form_page(form_for(_kind(kind_name)))
+def add(kind_name: str) -> str | AnyResponse:
+    kind = _kind(kind_name)
+    chosen = chosen_by(kind, request.args)
+    if isinstance(kind, DescribedKind) and not chosen:
+        return redirect(url_for("descriptions.index"))
+    return _form_page(form_for(kind, typed=chosen or None))
 
 
 @blueprint.post("/add/<kind_name>")
@@ -187,12 +192,13 @@ def page_of(kind: ConnectionKind) -> str:
 
 def _titled(row: Connection, kind: ConnectionKind) -> dict[str, Any]:
     shown = services().connections.shown(row)
-    fields = kind.Settings.model_fields
+    fields = known_table(kind, row.settings).model_fields
     return {(fields[name].title or name): shown[name] for name in fields if shown.get(name) not in (None, "")}
 
 
 def _form_page(form: ConnectionForm) -> str:
-    return render_template("connections/form.html", form=form, page=inspect.getdoc(type(form.kind)) or "")
+    page = form.described.text if form.described else inspect.getdoc(type(form.kind)) or ""
+    return render_template("connections/form.html", form=form, page=page)
 
 
 def _kind(name: str) -> ConnectionKind:

@@ -56,8 +56,11 @@ def settings_table(part: DescriptionPart) -> type[TargetSettings]:
     fields: dict[str, Any] = {name: _declared(name, one) for name, one in part.settings.items()}
     made = create_model(f"Settings_{part.target}", __base__=TargetSettings, **fields)
     made.__doc__ = f"What {part.title} asks for."
-    own = {name: made.model_fields.pop(name) for name in ("target", "base_url")}
-    made.model_fields.update({"target": own["target"], **made.model_fields, "base_url": own["base_url"]})
+    in_order = dict(made.model_fields)
+    in_order["base_url"] = in_order.pop("base_url")
+    in_order = {"target": in_order.pop("target"), **in_order}
+    made.model_fields.clear()
+    made.model_fields.update(in_order)
     return cast("type[TargetSettings]", made)
 
 
