@@ -17,14 +17,16 @@ from automations.model.recipe import Recipe
 from automations.model.states import RunStatus
 
 ID_MAX = 2**63 - 1
+_NEWEST = 2_000
 
 
 @dataclass(frozen=True)
 class RunFilter:
     """Everything given must hold; nothing given means every run.
 
-    recipe: its name. statuses: any of them. record: `deal:5120`. search: an id, a record key or the start of a
-    label. since: made then or later. upto_id: no run with a higher id.
+    recipe: its name. statuses: any of them. record: `deal:5120`. search: a run's id, a record's number or key, or
+    words of a label; a number is looked for among the kinds of record that the newest runs are about. since: made
+    then or later. from_id, upto_id: no run with a lower or higher id.
     """
 
     recipe: str = ""
@@ -34,6 +36,7 @@ class RunFilter:
     since: datetime | None = None
     run_ids: tuple[int, ...] = ()
     upto_id: int | None = None
+    from_id: int | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -56,13 +59,15 @@ class RunFilter:
         if self.record:
             found.append(col(Run.record_key) == storable_key(self.record))
         if self.search:
-            found.append(_matches(self.search))
+            found.append(_matches(self.search, session))
         if self.since is not None:
             found.append(col(Run.created_at) >= self.since)
         if self.run_ids:
             found.append(col(Run.id).in_(self.run_ids))
         if self.upto_id is not None:
             found.append(col(Run.id) <= self.upto_id)
+        if self.from_id is not None:
+            found.append(col(Run.id) >= self.from_id)
         return found
 
     def _recipe_id(self, session: Session) -> int:
@@ -116,12 +121,31 @@ class RunFilter:
         return " ".join(words)
 
 
-def _matches(search: str) -> ColumnElement[bool]:
+def looks_for_words(search: str) -> bool:
+    """Tell whether no index answers this search, so that every run has to be looked at."""
+    text = search.strip()
+    return bool(text) and not _is_number(text) and not _is_key(text)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def _is_key(text: str) -> bool:
+    return ":" in text and " " not in text
+
+
+def _matches(search: str, session: Session) -> ColumnElement[bool]:
     text = storable(search.strip())
-    if text.isascii() and text.isdigit():
-        same_record = col(Run.record_key).like(f"%:{text}")
+    if _is_number(text):
+        same_record = col(Run.record_key).in_([f"{kind}:{text}" for kind in _kinds_of_record(session)])
         return (col(Run.id) == int(text)) | same_record if int(text) <= ID_MAX else same_record
-    if ":" in text and " " not in text:
+    if _is_key(text):
         return col(Run.record_key) == text
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return func.lower(col(Run.label)).like(f"%{escaped.lower()}%", escape="\\")
+
+
+def _kinds_of_record(session: Session) -> list[str]:
+    newest = session.exec(select(Run.record_key).order_by(col(Run.id).desc()).limit(_NEWEST)).all()
+    return sorted({key.partition(":")[0] for key in newest})

@@ -16,8 +16,9 @@ class Event(SQLModel, table=True):
     """One happening, stored once.
 
     payload: the bytes as they arrived; empty once they were given up for room. topic, record_key: what it is
-    about, such as `deal.change` and `deal:5120`. decided_at: empty while accepted and not yet decided. passed_over: recipes whose trigger
-    looked at it and did not occur, as `[[recipe_id, version_id, reason], …]`; those that occurred have a run.
+    about, such as `deal.change` and `deal:5120`. decided_at: empty while accepted and not yet decided. passed_over:
+    recipes whose trigger looked at it and did not occur, as `[[recipe_id, version_id, reason], …]`; those that
+    occurred have a run.
     """
 
     __tablename__ = "event"
@@ -70,6 +71,7 @@ class Run(SQLModel, table=True):
         Index("ix_run_status", "status", "id"),
         Index("ix_run_record", "record_key", "id"),
         Index("ix_run_event", "event_id"),
+        Index("ix_run_counts", "created_at", "recipe_id", "status"),
         Index("ix_run_replay_of", "replay_of",
               sqlite_where=text("replay_of IS NOT NULL"), postgresql_where=text("replay_of IS NOT NULL")),
         Index("uq_run_replayed_by_job", "replay_job_id", "replay_of", unique=True,
