@@ -37,6 +37,7 @@ from automations.engine.intake import Intake
 from automations.engine.job_kinds import JobKind
 from automations.engine.jobs import Jobs
 from automations.engine.manual import ManualWork
+from automations.engine.old_jobs import forget_old_jobs
 from automations.engine.own_descriptions import OwnDescriptions
 from automations.engine.packer import Packer
 from automations.engine.people import People
@@ -53,6 +54,8 @@ from automations.engine.runner import Runner
 from automations.engine.samples import Samples
 from automations.engine.stops import Stops
 from automations.engine.subscriptions import Subscriptions
+from automations.engine.sweep import Sweep
+from automations.engine.sweeps import LOOK_EVERY, Sweeps
 from automations.engine.testrun import TestRuns
 from automations.engine.tidying import Tidying
 from automations.engine.usage import UsageBook
@@ -228,6 +231,16 @@ class Assembly:
         return Backfill(self.database, self._existing_records, self.clock, self.wake_ups.ring)
 
     @cached_property
+    def _sweep(self) -> Sweep:
+        return Sweep(self.database, self.registry, self.connections, self.clock, self.wake_ups.ring)
+
+    @cached_property
+    def sweeps(self) -> Sweeps:
+        return Sweeps(
+            self.database, self.registry, self.connections, self.subscriptions, self.jobs, self.clock
+        )
+
+    @cached_property
     def backfills(self) -> Backfills:
         return Backfills(self._existing_records, self.jobs)
 
@@ -238,7 +251,12 @@ class Assembly:
     @cached_property
     def jobs(self) -> Jobs:
         """Long work in slices; add your kind here."""
-        kinds: list[JobKind] = [self.tidying, ReplayKind(self.database, self._replay_making), self._backfill]
+        kinds: list[JobKind] = [
+            self.tidying,
+            ReplayKind(self.database, self._replay_making),
+            self._backfill,
+            self._sweep,
+        ]
         return Jobs(self.database, self.clock, {kind.name: kind for kind in kinds}, self.wake_ups.ring)
 
     @cached_property
@@ -268,6 +286,8 @@ class Assembly:
             self.database,
             self.clock,
             [
+                Chore("missed-events", LOOK_EVERY, self.sweeps.look),
+                Chore("old-jobs", timedelta(days=1), lambda: forget_old_jobs(self.database, self.clock)),
                 Chore("webhooks", timedelta(minutes=15), self.subscriptions.mend),
                 Chore("account-changes", timedelta(hours=1), self.account_changes.look),
                 Chore("footprints", timedelta(minutes=15), Footprints(self.database, self.clock).forget_old),

@@ -1,0 +1,134 @@
+"""Looking for what did not arrive: changed records are listed, those that arrived subtracted, the rest made events.
+
+For every account whose webhooks are looked after from here and every entity that a recipe waits for: what happened
+since the last look (and a little before it, since clocks differ) is compared with the events of the same records.
+What is missing goes through every recipe as if its webhook had come. A webhook that comes late after all is known
+again (see `made_events`). A record's list entry tells its present state: several missed changes of one record are one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+import structlog
+
+from automations.clock import Clock
+from automations.engine.arrived import Arrived
+from automations.engine.connections import Connections
+from automations.engine.contracts import Arrival, ConnectionKind, Window
+from automations.engine.job_kinds import JobKind, JobView, Slice
+from automations.engine.made_events import MadeEvents, Making
+from automations.engine.registry import Registry
+from automations.engine.sweep_marks import SweepMarks
+from automations.model.database import Database
+from automations.model.states import EventOrigin
+
+OVERLAP = timedelta(minutes=10)
+PAGE = 500
+
+_log = structlog.get_logger("sweep")
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a sweep is: which entity, which page of it, and what was found of it so far."""
+
+    index: int = 0
+    page: Any = None
+    expected: int = 0
+    received: int = 0
+    recovered: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+class Sweep(JobKind):
+    """The job kind. params: entities, and for each since when (`since`, ISO times); until when (`until`)."""
+
+    name = "sweep"
+    title = "Sweep"
+    unit = "happenings"
+    words: ClassVar[Mapping[str, str]] = {
+        "done": "expected", "made": "recovered", "skipped": "received", "failed": "failed",
+    }  # fmt: skip
+
+    def __init__(
+        self,
+        database: Database,
+        registry: Registry,
+        connections: Connections,
+        clock: Clock,
+        ring: Callable[[], None],
+    ) -> None:
+        self._registry = registry
+        self._connections = connections
+        self._clock = clock
+        self._ring = ring
+        self._made = MadeEvents(database)
+        self._arrived = Arrived(database)
+        self._marks = SweepMarks(database)
+
+    def sentence(self, job: JobView) -> str:
+        entities = ", ".join(f"{entity}s" for entity in job.params["entities"])
+        return f"what did not arrive from {job.params.get('connection', 'an account')!r}: {entities}"
+
+    def slice(self, job: JobView, room: int) -> Slice:
+        entities: Sequence[str] = job.params["entities"]
+        place = _Place(**job.cursor) if job.cursor else _Place()
+        if place.index >= len(entities):
+            return Slice(place.as_json(), finished=True)
+        assert job.connection_id is not None
+        entity = entities[place.index]
+        since = datetime.fromisoformat(job.params["since"][entity])
+        until = datetime.fromisoformat(job.params["until"])
+        client = self._connections.client(job.connection_id, can_wait=True)
+        kind = self._connections.open(job.connection_id).kind
+        page = kind.changes(entity, client, place.page, Window(since, until), PAGE)
+        expected, recovered = self._recover(job.connection_id, kind, page.arrivals, since, client)
+        after = replace(
+            place,
+            page=page.cursor,
+            expected=place.expected + expected,
+            received=place.received + expected - recovered,
+            recovered=place.recovered + recovered,
+        )
+        if page.cursor is None:
+            found = (after.expected, after.received, after.recovered)
+            self._marks.put(job.connection_id, entity, until, self._clock.now(), found)
+            after = _Place(index=place.index + 1)
+        return Slice(
+            after.as_json(),
+            done=expected,
+            made=recovered,
+            skipped=expected - recovered,
+            finished=after.index >= len(entities),
+        )
+
+    def _recover(
+        self,
+        connection_id: int,
+        kind: ConnectionKind,
+        arrivals: Sequence[Arrival],
+        since: datetime,
+        client: Any,
+    ) -> tuple[int, int]:
+        """Store what is missing; return how many happenings there were, and how many of them were missing."""
+        here = self._arrived.of(connection_id, kind, {one.record_key for one in arrivals})
+        makings: list[Making] = []
+        for arrival in arrivals:
+            state = kind.state_of(kind.read(arrival.topic, arrival.payload))
+            if state is None or here.has(arrival.record_key, state):
+                continue
+            whole = kind.with_previous(arrival, here.newest(arrival.record_key), since, client)
+            if whole is None:
+                continue
+            named = replace(whole, dedupe_key=f"sweep/{whole.dedupe_key}")
+            makings.append(Making(named, known_as=state.known_as, seen_upto=here.upto))
+        if self._made.store(connection_id, makings, EventOrigin.SWEEP, self._clock.now()):
+            self._ring()
+            _log.info("sweep.recovered", connection_id=connection_id, events=len(makings))
+        return len(arrivals), len(makings)

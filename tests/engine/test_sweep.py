@@ -1,0 +1,282 @@
+"""What did not arrive is fetched, what did is not, whichever comes first; nothing older follows what is newer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from automations.errors import InputError, NotFoundError, UnavailableError
+from automations.model.states import ConnectionState
+from tests.engine.conftest import ToyHouse
+from tests.engine.test_backfill import do_jobs
+from tests.engine.toy import arrival
+
+
+def at(house: ToyHouse, **ago: float) -> str:
+    """Return a time before now, as the toy writes it."""
+    return (house.clock.now() - timedelta(**ago)).isoformat()
+
+
+def watched(house: ToyHouse, **more: Any) -> int:
+    """Make a recipe and begin to look after what it waits for."""
+    steps = more.pop("steps", [house.step("{{ thing.id }} {{ thing.name }}")])
+    recipe_id = house.recipe(steps=steps, **more)
+    house.assembly.sweeps.look()
+    house.clock.advance(minutes=30)
+    return recipe_id
+
+
+def sweep(house: ToyHouse) -> str:
+    """Sweep to the end and return the result in words."""
+    house.assembly.sweeps.start("toys")
+    do_jobs(house)
+    house.work()
+    result = house.assembly.sweeps.result(house.connection.id or 0)
+    assert result is not None
+    return result.sentence
+
+
+def old(house: ToyHouse, *numbers: int) -> None:
+    for number in numbers:
+        house.target.keep(number, "2026-01-01T00:00:00+00:00", name="old")
+
+
+def hook(house: ToyHouse, number: int, when: str, name: str, n: int = 0) -> None:
+    """Let a change arrive by itself."""
+    house.thing(number, n, at=when, made_at="2026-01-01T00:00:00+00:00", name=name)
+
+
+def test_what_is_missing_is_fetched_and_what_arrived_is_not(house: ToyHouse) -> None:
+    old(house, 1, 2, 3)
+    watched(house)
+    when = at(house, minutes=5)
+    for number in (1, 2, 3):
+        house.target.keep(number, when, name="new")
+    hook(house, 1, when, "new")
+    hook(house, 2, when, "new")
+    assert sweep(house) == "expected 3, received 2, recovered 1"
+    assert sorted(house.target.texts()) == ["1 new", "2 new", "3 new"]
+    house.clock.advance(minutes=1)
+    assert sweep(house) == "expected 3, received 3, recovered 0"
+    assert len(house.target.texts()) == 3
+
+
+def test_what_happened_before_anybody_waited_is_not_missed(house: ToyHouse) -> None:
+    house.target.keep(1, at(house, minutes=30), name="early")
+    watched(house)
+    assert sweep(house) == "expected 0, received 0, recovered 0"
+
+
+@pytest.mark.parametrize("decided_between", [True, False])
+def test_a_webhook_that_comes_late_is_the_same_happening(house: ToyHouse, decided_between: bool) -> None:
+    old(house, 1)
+    watched(house)
+    when = at(house, minutes=2)
+    house.target.keep(1, when, name="new")
+    house.assembly.sweeps.start("toys")
+    house.assembly.jobs.work_due("w/1/a")
+    if decided_between:
+        house.work()
+    hook(house, 1, when, "new")
+    house.work()
+    assert house.target.texts() == ["1 new"]
+    events = [house.assembly.history.event(number) for number in (1, 2)]
+    assert "told the same" in str(events)
+
+
+def test_a_webhook_that_is_decided_first_takes_the_happening(house: ToyHouse) -> None:
+    old(house, 1)
+    watched(house)
+    when = at(house, minutes=2)
+    house.target.keep(1, when, name="new")
+    # It is stored while the sweep lists: after what arrived was looked at, before what is missing is stored.
+    made = house.assembly._sweep._made
+    store = made.store
+
+    def late(*given: Any) -> int:
+        hook(house, 1, when, "new")
+        house.work()
+        return store(*given)
+
+    made.store = late  # type: ignore[method-assign]
+    assert sweep(house) == "expected 1, received 0, recovered 1"
+    assert house.target.texts() == ["1 new"]
+
+
+def test_two_workers_that_decide_both_let_one_through(house: ToyHouse) -> None:
+    old(house, *range(1, 21))
+    watched(house)
+    when = at(house, minutes=2)
+    for number in range(1, 21):
+        house.target.keep(number, when, name="new")
+    house.assembly.sweeps.start("toys")
+    house.assembly.jobs.work_due("w/1/a")
+    for number in range(1, 21):
+        hook(house, number, when, "new")
+    from tests.engine.test_two_workers import run_all
+
+    run_all(house, ["w/1/a", "w/2/b"], 20)
+    house.work()
+    assert sorted(house.target.texts()) == sorted(f"{number} new" for number in range(1, 21))
+
+
+def test_an_older_state_never_follows_a_newer_one(house: ToyHouse) -> None:
+    old(house, 1)
+    watched(house)
+    house.target.keep(1, at(house, minutes=5), name="missed")
+    house.assembly.sweeps.start("toys")
+    made = house.assembly._sweep._made
+    store = made.store
+
+    def overtaken(*given: Any) -> int:
+        hook(house, 1, at(house, minutes=1), "newest")
+        return store(*given)
+
+    made.store = overtaken  # type: ignore[method-assign]
+    do_jobs(house)
+    house.work()
+    assert house.target.texts() == ["1 newest"]
+
+
+def test_old_values_come_from_what_arrived_last(house: ToyHouse) -> None:
+    old(house, 1, 2)
+    watched(house, steps=[house.step("{{ thing.id }} was {{ previous.name }}")])
+    hook(house, 1, at(house, minutes=20), "before", n=1)
+    hook(house, 2, at(house, minutes=20), "same", n=1)
+    house.work()
+    house.target.done.clear()
+    house.target.keep(1, at(house, minutes=5), name="after")
+    house.target.keep(2, at(house, minutes=5), name="same")
+    assert sweep(house) == "expected 2, received 1, recovered 1"
+    assert house.target.texts() == ["1 was before"]
+
+
+def test_every_hour_the_timer_asks_for_a_look(house: ToyHouse) -> None:
+    old(house, 1)
+    watched(house)
+    house.assembly.sweeps.look()
+    house.clock.advance(minutes=4)
+    house.assembly.sweeps.look()
+    assert [job.created_by for job in house.assembly.jobs.list()] == ["after a gap"]
+    do_jobs(house)
+    for _ in range(61):
+        house.clock.advance(minutes=1)
+        house.assembly.sweeps.look()
+    assert [job.created_by for job in house.assembly.jobs.list()] == ["timer", "after a gap"]
+    until = datetime.fromisoformat(house.assembly.jobs.list()[0].params["until"])
+    assert until.tzinfo == UTC
+    assert until <= house.clock.now() - timedelta(minutes=5)
+
+
+def test_after_downtime_the_account_is_looked_through_at_once(house: ToyHouse) -> None:
+    old(house, 1)
+    watched(house)
+    house.clock.advance(hours=7)
+    house.target.keep(1, at(house, hours=5), name="while we were down")
+    house.assembly.sweeps.look()
+    do_jobs(house)
+    house.work()
+    assert house.target.texts() == ["1 while we were down"]
+
+
+def test_refused_callers_are_a_reason_to_look(house: ToyHouse) -> None:
+    watched(house)
+    for _ in range(3):
+        house.assembly.sweeps.look()
+        do_jobs(house)
+    count = len(house.assembly.jobs.list())
+    for minute in range(12):
+        if minute == 1:
+            house.assembly.connections.hook_refused(house.connection.id or 0)
+        house.clock.advance(minutes=1)
+        house.assembly.sweeps.look()
+    assert len(house.assembly.jobs.list()) == count + 1
+
+
+def test_a_recipe_that_is_off_is_not_made_up_for_later(house: ToyHouse) -> None:
+    old(house, 1)
+    watched(house)
+    house.assembly.recipes.switch("note", enabled=False)
+    house.assembly.sweeps.look()
+    house.target.keep(1, at(house, minutes=1), name="while it was off")
+    house.clock.advance(minutes=30)
+    house.assembly.recipes.switch("note", enabled=True)
+    house.assembly.sweeps.look()
+    house.clock.advance(minutes=30)
+    assert sweep(house) == "expected 0, received 0, recovered 0"
+    assert house.target.texts() == []
+
+
+def test_an_account_that_is_paused_is_left_alone(house: ToyHouse) -> None:
+    watched(house)
+    house.assembly.connections.pause(house.connection.id or 0, "refused")
+    house.clock.advance(hours=2)
+    house.assembly.sweeps.look()
+    assert house.assembly.connections.get("toys").state == ConnectionState.PAUSED
+    assert house.assembly.jobs.list() == []
+
+
+def test_a_sweep_by_hand_says_when_it_cannot(house: ToyHouse) -> None:
+    with pytest.raises(InputError, match="nothing to look through"):
+        house.assembly.sweeps.start("toys")
+    with pytest.raises(NotFoundError):
+        house.assembly.sweeps.start("nobody")
+    watched(house)
+    house.assembly.sweeps.start("toys")
+    with pytest.raises(InputError, match="under way"):
+        house.assembly.sweeps.start("toys")
+
+
+def test_a_sweep_by_hand_may_go_further_back(house: ToyHouse) -> None:
+    house.target.keep(1, at(house, days=3), name="long ago")
+    watched(house)
+    house.assembly.sweeps.start("toys", since=house.clock.now() - timedelta(days=4))
+    do_jobs(house)
+    house.work()
+    assert house.target.texts() == ["1 long ago"]
+
+
+def test_an_account_that_is_away_is_looked_through_later(house: ToyHouse) -> None:
+    old(house, 1)
+    watched(house)
+    house.target.keep(1, at(house, minutes=1), name="new")
+    house.target.list_errors.append(UnavailableError("Toy rests."))
+    assert sweep(house) == "expected 1, received 0, recovered 1"
+
+
+def test_what_was_given_up_for_room_counts_as_arrived(house: ToyHouse) -> None:
+    old(house, 1)
+    watched(house)
+    hook(house, 1, at(house, minutes=9), "first")
+    house.work()
+    with house.assembly.database.connect_for_write() as connection:
+        connection.exec_driver_sql(house.assembly.database.sql("UPDATE event SET payload=?"), (b"",))
+    house.target.keep(1, at(house, minutes=5), name="new")
+    assert sweep(house) == "expected 1, received 1, recovered 0"
+
+
+@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+def test_ten_thousand_changes_are_compared_with_what_arrived(house: ToyHouse) -> None:
+    post = {"name": "post", "action": "toy.post", "connection": "toys", "fields": {"text": "{{ thing.id }}"}}
+    old(house, *range(1, 10_001))
+    watched(house, steps=[post])
+    when = at(house, minutes=5)
+    for number in range(1, 10_001):
+        house.target.keep(number, when, name="new")
+    came = [arrival(number, at=when, name="new") for number in range(1, 10_001) if number % 100]
+    for some in range(0, len(came), 500):
+        house.send(*came[some : some + 500])
+    house.work()
+    assert len(house.target.texts()) == 9_900
+    job = house.assembly.sweeps.start("toys")
+    seen: list[int] = []
+    while house.assembly.jobs.work_due("w/1/a"):
+        seen.append(house.assembly.jobs.get(job.id or 0).done)
+    assert seen == [500 * page for page in range(1, 21)]
+    house.work()
+    result = house.assembly.sweeps.result(house.connection.id or 0)
+    assert result is not None
+    assert result.sentence == "expected 10,000, received 9,900, recovered 100"
+    assert len(house.target.texts()) == len(set(house.target.texts())) == 10_000
