@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import orjson
@@ -15,6 +15,7 @@ from automations.model.columns import moment
 from automations.model.database import Database
 
 FACT: Final = "storage"
+RECENT: Final = timedelta(minutes=10)
 _EXAMPLES: Final = 60
 
 
@@ -73,6 +74,13 @@ class UsageBook:
             sql = self._database.sql("SELECT value FROM installation WHERE name=?")
             text = connection.exec_driver_sql(sql, (FACT,)).scalar()
         return Usage.from_json(orjson.loads(text)) if text else None
+
+    def recent(self) -> Usage:
+        """Return what was found within `RECENT`, or look anew."""
+        found = self.last()
+        if found is None or not found.recipes or found.looked_at < _text(self._clock.now() - RECENT):
+            return self.look()
+        return found
 
     def look(self) -> Usage:
         """Look anew and remember it. At a million runs this takes about a second."""

@@ -59,7 +59,7 @@ def _facts() -> dict[str, str]:
 @requires(Role.VIEWER)
 def storage() -> str:
     given = services()
-    found = given.usage.last() or given.usage.look()
+    found = given.usage.recent()
     about = {"History takes": f"{size(found.used_bytes)} of {size(found.budget_bytes)}"}
     if found.file_bytes is not None:
         about["Its files"] = size(found.file_bytes)
