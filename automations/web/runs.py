@@ -28,12 +28,14 @@ def index() -> str | AnyResponse:
     chosen = {name: request.args.get(name, "").strip()[:200] for name in (*FILTERS, "live")}
     before = request.args.get("before", type=int)
     problem, lines = "", []
+    looked_from = services().history.looked_at_from(chosen["search"], before)
     try:
-        lines = _lines(chosen, before)
+        lines = _lines(chosen, before, looked_from)
     except AutomationError as error:
         problem = error.message
     has_more = len(lines) > PAGE
     lines = lines[:PAGE]
+    older = lines[-1].run.id if has_more else looked_from
     query = {name: value for name, value in chosen.items() if value}
     context = {
         "chosen": chosen,
@@ -41,7 +43,8 @@ def index() -> str | AnyResponse:
         "problem_text": problem,
         "live": before is None and chosen["live"] != "off",
         "first_page": before is None,
-        "older": f"/runs?{urlencode({**query, 'before': lines[-1].run.id})}" if has_more else "",
+        "older": f"/runs?{urlencode({**query, 'before': older})}" if older else "",
+        "looked_from": None if has_more else looked_from,
         "here": f"/runs?{urlencode(query)}",
         "switch": f"/runs?{urlencode({**query, 'live': 'on' if chosen['live'] == 'off' else 'off'})}",
         "filtered": bool(query.keys() - {"live"}),
@@ -54,7 +57,7 @@ def index() -> str | AnyResponse:
     return render_template("runs/index.html", **context, periods=PERIODS)
 
 
-def _lines(chosen: dict[str, str], before: int | None) -> list[RunLine]:
+def _lines(chosen: dict[str, str], before: int | None, looked_from: int | None) -> list[RunLine]:
     period = PERIODS.get(chosen["since"])
     return services().history.runs(
         recipe=chosen["recipe"] or None,
@@ -62,6 +65,7 @@ def _lines(chosen: dict[str, str], before: int | None) -> list[RunLine]:
         search=chosen["search"] or None,
         since=services().clock.now() - period[1] if period else None,
         before_id=before,
+        from_id=looked_from,
         limit=PAGE + 1,
     )
 

@@ -28,6 +28,17 @@ def test_runs_are_listed_newest_first_and_found_by_what_people_know(house: ToyHo
         history.runs(status="done")
 
 
+def test_a_search_for_words_can_stop_before_the_oldest(house: ToyHouse) -> None:
+    house.recipe("one")
+    house.send(arrival(1, name="Red ball"), arrival(2, name="Kite"), arrival(3, name="Kite"))
+    house.work()
+    history = house.assembly.history
+    assert [line.run.id for line in history.runs(search="kite", from_id=3)] == [3]
+    assert history.looked_at_from("kite", None) is None
+    assert history.looked_at_from("kite", 90_000) is None
+    assert history.looked_at_from("17", None) is history.looked_at_from("thing:1", None) is None
+
+
 @pytest.mark.parametrize("number", [0, 99, 2**63, 10**40])
 def test_what_is_not_there_is_told(house: ToyHouse, number: int) -> None:
     with pytest.raises(NotFoundError):

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from automations.engine import history
 from automations.errors import CredentialsError, OutcomeUnknownError, RejectedError, UnavailableError
 from automations.model.states import Role
 from automations.web.presenting import STATES
@@ -72,6 +73,25 @@ def test_pages_follow_each_other_without_gap_or_repeat(toys: ToyHouse, page: Bro
         found = re.search(r'href="([^"]+)">Older', text)
         address = found[1].replace("&amp;", "&") if found else ""
     assert seen == [str(n) for n in range(120, 0, -1)]
+
+
+def test_words_are_looked_for_step_by_step_in_a_long_history(
+    toys: ToyHouse, page: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "LOOKED_AT_ONCE", 4)
+    toys.send(*(arrival(i, name="Kite" if i in (1, 8, 9) else "Ball") for i in range(1, 11)))
+    toys.work()
+    text = page.get("/runs?search=kite")
+    assert rows(text) == ["9", "8"]
+    assert "down to run 7" in text
+    text = page.get("/runs?search=kite&before=7")
+    assert rows(text) == []
+    assert "None were found down to run 3" in text
+    assert "/runs?search=kite&amp;before=3" in text
+    text = page.get("/runs?search=kite&before=3")
+    assert rows(text) == ["1"]
+    assert "were not looked at" not in text
+    assert rows(page.get("/runs?search=1")) == ["1"]
 
 
 def test_list_renews_itself_only_while_it_changes(toys: ToyHouse, page: Browser) -> None:
