@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from automations.cli.finding import Finding
+from automations.cli.guard_findings import guards
 from automations.cli.output import size
 from automations.cli.process_findings import processes
 from automations.errors import AutomationError
@@ -45,6 +46,7 @@ def findings(assembly: Assembly, *, offline: bool) -> Iterator[Finding]:
         ("queue", queue),
         ("processes", processes),
         ("parked work", parked),
+        ("guards", guards),
         ("disk", disk),
     ]
     for name, check in checks:

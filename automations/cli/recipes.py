@@ -25,6 +25,7 @@ PLACES = {
     "export": Place(_HERE, "export", "Print a recipe as a file."),
     "enable": Place(_HERE, "enable", "Switch a recipe on."),
     "disable": Place(_HERE, "disable", "Switch a recipe off."),
+    "resume": Place("automations.cli.resuming", "resume", "Let a recipe go on that was held back."),
     "diff": Place(_HERE, "diff", "Show what a draft would change."),
     "rollback": Place(_HERE, "rollback", "Publish an earlier version again."),
     "test": Place("automations.cli.recipe_test", "test", "Try a recipe on a sample."),
@@ -114,7 +115,7 @@ def list_(as_json: bool) -> None:
         [
             (
                 row["name"],
-                "on" if row["enabled"] else "off",
+                ("held back" if row["held"] else "on") if row["enabled"] else "off",
                 row["version"],
                 row["draft"],
                 row["trigger"],
@@ -131,6 +132,7 @@ def _rows(assembly: Assembly) -> list[dict[str, Any]]:
     from automations.engine.definition import parse_definition
 
     counts = assembly.history.counts()
+    held = {stop.recipe_id: stop.reason for stop in assembly.stops.open() if stop.kind == "fuse"}
     rows: list[dict[str, Any]] = []
     for view in assembly.recipes.all():
         trigger = parse_definition({**view.latest.definition, "name": view.recipe.name}).trigger
@@ -138,6 +140,7 @@ def _rows(assembly: Assembly) -> list[dict[str, Any]]:
             {
                 "name": view.recipe.name,
                 "enabled": view.recipe.enabled,
+                "held": held.get(view.recipe.id or 0),
                 "version": view.published.number if view.published else None,
                 "draft": view.draft.number if view.draft else None,
                 "trigger": trigger.key,

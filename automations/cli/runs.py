@@ -14,6 +14,7 @@ from automations.model.states import RunStatus
 
 if TYPE_CHECKING:
     from automations.assembly import Assembly
+    from automations.engine.chains import Chain
     from automations.engine.history import DeliveryDetail
 
 _RECORD = re.compile(r"[a-z_]+:\S+\Z")
@@ -103,7 +104,8 @@ def show(run_id: int, as_json: bool) -> None:
     from automations.engine.history_json import detail_as_json
 
     with opened() as assembly:
-        document = detail_as_json(assembly.history.run(run_id))
+        detail = assembly.history.run(run_id)
+        document = detail_as_json(detail) | {"chain": _chain(assembly.chains.of(detail.run))}
     if as_json:
         print_json(document)
         return
@@ -114,9 +116,21 @@ def show(run_id: int, as_json: bool) -> None:
         [[step[n] for n in ("name", "action", "status", "attempts", "reason")] for step in document["steps"]],
         empty="No step has begun.",
     )
+    for link in document["chain"]["before"]:
+        say(f"Led here: run {link['run_id']} of {plain(link['recipe'])}, {link['status']}")
+    for link in document["chain"]["after"]:
+        say(f"Started by it: run {link['run_id']} of {plain(link['recipe'])}, {link['status']}")
     for step in document["steps"]:
         for attempt in step["tries"]:
             _tell_attempt(step["name"], attempt)
+
+
+def _chain(chain: Chain) -> dict[str, Any]:
+    """Return the runs that led to this one and those that it started, as JSON."""
+    from dataclasses import asdict
+
+    before, after = ([asdict(link) for link in links] for links in (chain.before, chain.after))
+    return {"depth": chain.depth, "before": before, "after": after}
 
 
 def _tell_attempt(step: str, attempt: dict[str, Any]) -> None:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
 
+from automations.engine.decide import Ruling
 from automations.model.database import Database
 from automations.model.guards import Lineage
 from automations.model.history import Run
 from automations.model.recipe import Recipe
+from automations.model.states import RunStatus
 
 LONGEST = 50
 
@@ -29,7 +31,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Chain:
-    """before: the runs that led to this one, the first one first. after: those that its writes started.
+    """before: the runs that led to this one, the first one first. after: those that its writes started, or would have.
 
     depth: of this run. hops: runs that lie before the chain begins here, told by who sent its first event.
     """
@@ -68,6 +70,7 @@ class Chains:
             select(Run, Lineage.depth)
             .join(Lineage, col(Lineage.event_id) == col(Run.event_id))
             .where(col(Lineage.caused_by) == run_id)
+            .where((col(Run.status) != RunStatus.FILTERED) | (col(Run.reason_kind) == Ruling.CIRCLE.value))
             .order_by(col(Run.id))
             .limit(LONGEST)
         )

@@ -81,6 +81,7 @@ class Editor:
         old = self._registry.triggers.get(str(before.get("key")))
         if old is not None and old.connection.kind == trigger.connection.kind and before.get("connection"):
             part["connection"] = before["connection"]
+            part |= {k: v for k, v in before.items() if k == "own_changes"}
         else:
             self._connect(part, trigger)
         kept = {k: v for k, v in (before.get("fields") or {}).items() if k in trigger.Fields.model_fields}

@@ -78,6 +78,7 @@ class RecipeForm:
         yield "order", str(self.tree.get("order") or "per_record")
         yield "trigger/key", str(trigger.get("key", ""))
         yield "trigger/connection", str(trigger.get("connection", ""))
+        yield "trigger/own_changes", str(trigger.get("own_changes") or "ignore")
         for view in self.trigger_fields:
             yield from view.pairs()
         yield from self.only_if.pairs()
@@ -163,6 +164,8 @@ def _read_trigger(form: Mapping[str, str]) -> Tree:
     fields, _ = read_fields(form, "trigger/fields")
     if fields:
         part["fields"] = fields
+    if form.get("trigger/own_changes") == "allow":
+        part["own_changes"] = "allow"
     return part
 
 

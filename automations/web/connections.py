@@ -31,6 +31,7 @@ def index() -> str:
         rows=services().connections.all(),
         kinds=services().registry.kinds,
         problems=services().registry.problems,
+        breakers=services().breakers.all(),
     )
 
 
@@ -142,6 +143,7 @@ def show(connection_id: int) -> str:
         else [],
         permission=permission_of(connection_id) if kind else None,
         budgets=services().connections.budgets(connection_id) if kind else [],
+        breaker=services().breakers.all().get(connection_id),
     )
 
 

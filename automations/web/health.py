@@ -138,6 +138,7 @@ def _lines() -> Iterator[str]:
     yield from _process_lines()
     yield from _storage_lines()
     yield from _budget_lines()
+    yield from _guard_lines()
 
 
 def _process_lines() -> Iterator[str]:
@@ -162,6 +163,14 @@ def _storage_lines() -> Iterator[str]:
             "Free on the disk of the database.",
             {"": usage.free_bytes},
         )
+
+
+def _guard_lines() -> Iterator[str]:
+    """Tell which connections do not answer, and how many recipes a guard holds back."""
+    silent = {f'{{connection="{number}"}}': 1 for number in services().breakers.all()}
+    yield from _metric("automations_connection_silent", "gauge", "Connections that do not answer.", silent)
+    held = sum(stop.kind == "fuse" for stop in services().stops.open())
+    yield from _metric("automations_recipes_held", "gauge", "Recipes held back by their fuse.", {"": held})
 
 
 def _budget_lines() -> Iterator[str]:

@@ -10,6 +10,7 @@ from flask import Blueprint, render_template
 from automations.engine.presence import live
 from automations.model.states import ProcessRole, Role, RunStatus
 from automations.web.auth import requires
+from automations.web.guarding import sentence_of, silent_connections
 from automations.web.navigation import refused_lately, wants_person
 from automations.web.presenting import plural, size
 from automations.web.services import services
@@ -87,6 +88,10 @@ def _wanted() -> list[Wanted]:
     if usage is not None and usage.is_over:
         text = f"History takes {size(usage.used_bytes)}, more than the {size(usage.budget_bytes)} it may."
         found.append(Wanted(text, "/settings/storage", "See what takes it"))
+    for stop in services().stops.open():
+        found.append(Wanted(sentence_of(stop), "/recipes", "See how it goes on"))
+    for number, said in silent_connections():
+        found.append(Wanted(said, f"/connections/{number}", "Look at it"))
     for problem in services().registry.problems:
         found.append(Wanted(problem.message, "/connections", "See the connectors"))
     return found

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from automations.engine.chains import Chain
 from automations.engine.history import DeliveryDetail, RunDetail
 from automations.model.connection import Connection
 from automations.model.history import Run
@@ -54,6 +55,7 @@ class Story:
     can_try: bool
     can_mark_done: bool
     can_cancel: bool
+    chain: Chain
     can_replay: bool
     replays: list[int]
 
@@ -81,6 +83,7 @@ def story_of(detail: RunDetail) -> Story:
         sandboxes=frozenset(row.name for row in services().connections.all() if is_sandbox(row)),
         can_try=editor and (parked or run.status == RunStatus.WAITING),
         can_mark_done=editor and parked and any(d.delivery.status == "parked" for d in detail.deliveries),
+        chain=services().chains.of(run),
         can_cancel=editor and run.status in (RunStatus.PARKED, RunStatus.WAITING, RunStatus.QUEUED),
         can_replay=editor and run.status in ENDED_RUNS,
         replays=services().replays.replays_of(run.id or 0),
@@ -113,7 +116,7 @@ def _sentence(detail: RunDetail) -> str:
         case RunStatus.RUNNING:
             return "It is being worked on right now."
         case _:
-            return "It waits for its turn."
+            return f"It waits: {run.reason}." if run.reason_kind == "held" else "It waits for its turn."
 
 
 def _took(run: Run) -> str:

@@ -96,6 +96,9 @@ def _trigger_changes(before: Tree, after: Tree, registry: Registry) -> list[str]
         found.append(f"It now starts with: {trigger.title if trigger else after.get('key') or 'nothing'}.")
     if before.get("connection") != after.get("connection"):
         found.append(f"It now listens to {_quoted(after.get('connection'))}.")
+    if (before.get("own_changes") or "ignore") != (after.get("own_changes") or "ignore"):
+        allowed = after.get("own_changes") == "allow"
+        found.append(f"What recipes write themselves now starts {'it, too' if allowed else 'nothing'}.")
     old, new = before.get("fields") or {}, after.get("fields") or {}
     for key in dict.fromkeys([*old, *new]):
         if old.get(key) != new.get(key):

@@ -11,16 +11,17 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from automations.engine.definition import parse_definition, write_definition
 from automations.engine.recipes import RecipeView
+from automations.engine.stops import OpenStop
 from automations.errors import AutomationError, RecipeError
 from automations.model.recipe import RecipeVersion
 from automations.model.states import ConnectionState, Role
-from automations.web import builder, gallery, publishing, samples_panel, testing_panel
+from automations.web import builder, gallery, guarding, publishing, samples_panel, testing_panel
 from automations.web.auth import person, requires
 from automations.web.recipe_words import changes, sentence
 from automations.web.services import services
 
 blueprint = Blueprint("recipes", __name__, url_prefix="/recipes")
-for part in (builder, gallery, publishing, samples_panel, testing_panel):
+for part in (builder, gallery, guarding, publishing, samples_panel, testing_panel):
     blueprint.register_blueprint(part.blueprint)
 
 
@@ -29,7 +30,7 @@ class RecipeLine:
     """One recipe in the list. counts: status -> runs of today.
 
     paused: connections that wait for their owner, as (id, name, why). warnings: what it names and its accounts
-    have no more.
+    have no more. stops: what a guard did to it.
     """
 
     view: RecipeView
@@ -38,13 +39,14 @@ class RecipeLine:
     last_run_at: datetime | None
     paused: list[tuple[int, str, str]]
     warnings: list[str]
+    stops: list[OpenStop]
 
     @property
     def mark(self) -> str:
         """`on`, `parked` (wants a person), `off` or `draft`."""
         if self.view.published is None:
             return "draft"
-        if self.counts.get("parked") or ((self.paused or self.warnings) and self.view.recipe.enabled):
+        if self.stops or self.counts.get("parked") or ((self.paused or self.warnings) and self.view.recipe.enabled):
             return "parked"
         return "on" if self.view.recipe.enabled else "off"
 
@@ -65,6 +67,7 @@ def _lines() -> list[RecipeLine]:
         if row.state == ConnectionState.PAUSED
     }
     warnings = given.account_changes.warnings()
+    stops = guarding.stops_by_recipe()
     lines = []
     for view in given.recipes.all():
         tree = (view.published or view.latest).definition
@@ -79,6 +82,7 @@ def _lines() -> list[RecipeLine]:
                 last.get(number),
                 [paused[name] for name in sorted(names & set(paused))],
                 warnings.get(number, []) if view.recipe.enabled else [],
+                stops.get(number, []),
             )
         )
     return lines

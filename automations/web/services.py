@@ -8,6 +8,8 @@ from flask import current_app
 
 from automations.clock import Clock
 from automations.engine.account_changes import AccountChanges
+from automations.engine.breaker import OpenBreakers
+from automations.engine.chains import Chains
 from automations.engine.connections import Connections
 from automations.engine.history import History
 from automations.engine.intake import Intake
@@ -20,6 +22,7 @@ from automations.engine.recipes import Recipes
 from automations.engine.registry import Registry
 from automations.engine.replays import Replays
 from automations.engine.samples import Samples
+from automations.engine.stops import Stops
 from automations.engine.subscriptions import Subscriptions
 from automations.engine.testrun import TestRuns
 from automations.engine.usage import UsageBook
@@ -65,6 +68,12 @@ class Services(Protocol):
     def people(self) -> People: ...
     @property
     def intake(self) -> Intake: ...
+    @property
+    def stops(self) -> Stops: ...
+    @property
+    def breakers(self) -> OpenBreakers: ...
+    @property
+    def chains(self) -> Chains: ...
     @property
     def manual(self) -> ManualWork: ...
     @property
