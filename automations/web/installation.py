@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
-from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 
 from automations import __version__
@@ -14,7 +13,7 @@ from automations.engine.tidying import Tidying
 from automations.errors import InputError
 from automations.model.process import Process
 from automations.model.states import ProcessRole, Role
-from automations.web.auth import may, requires
+from automations.web.auth import may, person, requires
 from automations.web.presenting import size
 from automations.web.services import services
 
@@ -87,7 +86,7 @@ def tidy() -> AnyResponse:
     """Let a worker do it, and show how far it is; one that is under way already is shown."""
     jobs = services().jobs
     under_way = [job for job in jobs.open() if job.kind == TIDYING]
-    job = under_way[0] if under_way else jobs.start(TIDYING, {}, by=current_user.email, alone=TIDYING)
+    job = under_way[0] if under_way else jobs.start(TIDYING, {}, by=person().email, alone=TIDYING)
     return redirect(f"/jobs/{job.id}")
 
 
