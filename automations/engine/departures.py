@@ -84,10 +84,17 @@ class Departures:
         return SINGLES_IN_HAND * share // limit
 
     def _heard_of(self, send: Send) -> None:
-        connection_id, limit = send.step.connection_id, _limit(send)
+        connection_id, limit = send.step.connection_id, self._limit(send)
         self._limits[connection_id] = min(limit, self._limits.get(connection_id, limit))
         if send.step.action.batch is not None:
             self._batched.add(connection_id)
+
+    def _limit(self, send: Send) -> int:
+        """Return how many calls of this kind the account allows at once, from all workers together."""
+        action = send.step.action
+        if action.batch is not None:
+            return self._doorstep.limits(send).concurrent_calls
+        return action.connection.concurrent_calls if action.connection is not None else CALLS_AT_ONCE
 
     def _room(self, connection_id: int, limit: int) -> int:
         """Return how many calls may be in flight here; steps that talk to nobody have all the room."""
@@ -111,7 +118,7 @@ class Departures:
             if connection_id in held:
                 continue
             while waiting and self._in_flight[connection_id] < self._room(
-                connection_id, _limit(waiting[0][1])
+                connection_id, self._limit(waiting[0][1])
             ):
                 group = self._next_group(connection_id, waiting)
                 if not group:
@@ -123,8 +130,9 @@ class Departures:
 
     def _next_group(self, connection_id: int, waiting: Row) -> Group:
         """Take what leaves in one call; nothing where all that waits must stay a moment."""
-        group = picked(waiting, self._subjects.busy(connection_id))
-        if group and not is_full(group) and self._gathering.stays(connection_id):
+        most = self._doorstep.most_together
+        group = picked(waiting, self._subjects.busy(connection_id), most)
+        if group and not is_full(group, most) and self._gathering.stays(connection_id):
             waiting.extendleft(reversed(group))
             return []
         self._gathering.leaves(connection_id)
@@ -233,11 +241,3 @@ class Departures:
             )
         self._inbox.put(LookedUp(hands, related, error))
         self._inbox.put(CallOver(connection_id))
-
-
-def _limit(send: Send) -> int:
-    """Return how many calls of this kind the account allows at once, from all workers together."""
-    action = send.step.action
-    if action.batch is not None:
-        return action.batch.concurrent_calls
-    return action.connection.concurrent_calls if action.connection is not None else CALLS_AT_ONCE

@@ -13,7 +13,9 @@ from automations.engine.connections import Connections
 from automations.engine.context import iso
 from automations.engine.contracts import (
     ActionFields,
+    Batch,
     BatchItem,
+    BatchLimits,
     Call,
     ConnectionKind,
     DoorLike,
@@ -125,6 +127,23 @@ class Doorstep:
             )
             for item in results
         ]
+
+    def most_together(self, send: Send) -> int:
+        """Return how many deliveries of this batch its account takes at once; 1 without a batch."""
+        return self.limits(send).max_records
+
+    def limits(self, send: Send) -> BatchLimits:
+        """Return what the account of a delivery takes; where its settings cannot be read, what its batch says."""
+        batch = send.step.action.batch
+        if batch is None:
+            return BatchLimits(1, 1)
+        if type(batch).limits is Batch.limits:
+            return batch.limits(None)
+        try:
+            settings = self._connections.open(send.step.connection_id).settings
+        except AutomationError:
+            settings = None
+        return batch.limits(settings)
 
     def look_up(
         self,

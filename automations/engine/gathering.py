@@ -7,7 +7,7 @@ as soon as calls come home and make room. So one event alone leaves at once, and
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from automations.clock import Clock
 from automations.engine.hands import Hand
@@ -88,9 +88,16 @@ def of(group: Group) -> set[str]:
     return {send.subject for _, send in group if send.subject}
 
 
-def picked(row: Row, busy: Collection[str]) -> Group:
+def most_of_its_batch(send: Send) -> int:
+    """Return how many deliveries leave together where the account does not say otherwise."""
+    batch = send.step.action.batch
+    return batch.max_records if batch is not None else 1
+
+
+def picked(row: Row, busy: Collection[str], most: Callable[[Send], int] = most_of_its_batch) -> Group:
     """Take from a row what leaves in one call: one delivery, or as many of one batch as wait and fit.
 
+    most: how many its account takes at once.
     What is about the same as a call in flight stays, and so does all behind it that is about the same.
     """
     group: Group = []
@@ -105,17 +112,16 @@ def picked(row: Row, busy: Collection[str]) -> Group:
                 stopped.add(subject)
             continue
         group.append((hand, send))
-        if is_full(group):
+        if is_full(group, most):
             break
     row.extendleft(reversed(stays))
     return group
 
 
-def is_full(group: Group) -> bool:
+def is_full(group: Group, most: Callable[[Send], int] = most_of_its_batch) -> bool:
     """Tell whether nothing more fits into this call."""
     first = group[0][1]
-    batch = first.step.action.batch
-    return batch is None or first.in_doubt or len(group) >= batch.max_records
+    return first.step.action.batch is None or first.in_doubt or len(group) >= most(first)
 
 
 def _fits(group: Group, send: Send) -> bool:
