@@ -85,7 +85,8 @@ def run_worker(settings: Settings, slot: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with only_one(settings.instance / f"worker-{slot}.lock", wait_s=30.0):
-        assembly = Assembly.make(settings, migrate=False)
+        # Alone on its machine, it may be the first to come to an empty database.
+        assembly = Assembly.make(settings)
         place = f"{_instance_id(settings.instance)}/{slot}/"
         presence = _presence(assembly, ProcessRole.WORKER, place)
         workforce = Workforce(assembly.database, assembly.clock, presence)
@@ -145,8 +146,13 @@ def _recover_forever(runner: Any, jobs: Jobs, stop: threading.Event) -> None:
 def _instance_id(folder: Path) -> str:
     """Return the name of this instance folder, made at first use; two folders never share one."""
     path = folder / "instance.id"
-    with contextlib.suppress(FileExistsError), path.open("x") as file:
-        file.write(secrets.token_hex(6))
+    if not path.exists():
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        draft.write_text(secrets.token_hex(6))
+        # Another process may be as far; a link refuses what is there, and nobody ever reads half a name.
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
     return path.read_text().strip()
 
 

@@ -165,6 +165,8 @@ class Database:
         config.set_main_option("script_location", str(_MIGRATIONS))
         with self.connect_for_write() as connection:
             if not self.on_sqlite:
+                # Another process may be at it, and a large table takes its time.
+                connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
