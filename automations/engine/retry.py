@@ -41,9 +41,9 @@ def after_failure(
 
     attempts: attempts already made, at least 1. since: when the first was made.
     now: aware, UTC. jitter: drawn by the caller, 0 <= jitter < 1.
-    The n-th failure waits `SCHEDULE_S[n-1]`, stretched or shortened by up to 20 %; after an overload at least a
-    minute; what the other side asked for wins when it is longer, up to a day. A fact of the whole connection
-    (429, maintenance) uses up no tries: it parks only what has waited 72 hours.
+    The n-th failure waits `SCHEDULE_S[n-1]`, stretched or shortened by up to 20 %, or what the other side asked
+    for when that is longer, up to a day. A fact of the whole connection (429, maintenance) waits as long as was
+    asked, else a minute, and uses up no tries: it parks only what has waited 72 hours.
     """
     if isinstance(error, CredentialsError):
         return Pause()

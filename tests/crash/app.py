@@ -17,7 +17,7 @@ from typing import Literal, Self
 
 import psutil
 
-UP_WITHIN_S = 60.0
+UP_WITHIN_S = 180.0
 
 Role = Literal["worker", "web", "parent", "everything"]
 
