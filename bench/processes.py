@@ -23,7 +23,7 @@ from bench.load import Order, Report
 from bench.sink import Seen
 
 ROOT = Path(__file__).resolve().parent.parent
-_UP_S = 30.0
+_UP_S = 90.0
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
