@@ -9,6 +9,7 @@ from flask import Flask
 from automations.resources import static_folder, templates_folder
 from automations.web import (
     auth,
+    backfill,
     connections,
     descriptions,
     errors,
@@ -16,14 +17,16 @@ from automations.web import (
     health,
     home,
     installation,
+    jobs,
     permission,
     presenting,
     recipes,
     reference,
-    runs,
     replay,
+    runs,
     security,
     sources,
+    sweeping,
 )
 from automations.web.health import ALIVE, READY, HealthGate
 from automations.web.intake import PREFIX, IntakeGate
@@ -44,14 +47,17 @@ PAGES = tuple(
         home,
         recipes,
         runs,
-        events,
         replay,
+        events,
         connections,
         descriptions,
         permission,
         sources,
         reference,
         installation,
+        backfill,
+        jobs,
+        sweeping,
         health,
     )
 )
@@ -75,7 +81,12 @@ def create_app(assembly: Services) -> Flask:
     errors.install(app)
     presenting.install(app)
     app.jinja_env.globals.update(
-        navigation=navigation, anything_sandbox=anything_sandbox, refused_lately=refused_lately
+        navigation=navigation,
+        anything_sandbox=anything_sandbox,
+        refused_lately=refused_lately,
+        importable=backfill.importable,
+        sweep_of=sweeping.sweep_of,
+        sweep_results=sweeping.sweep_results,
     )
     for blueprint in PAGES:
         app.register_blueprint(blueprint)

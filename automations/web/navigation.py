@@ -8,7 +8,7 @@ from datetime import timedelta
 from flask import request
 
 from automations.model.connection import Connection
-from automations.model.states import ConnectionState
+from automations.model.states import ConnectionState, JobState
 from automations.web.presenting import is_sandbox
 from automations.web.services import services
 
@@ -29,6 +29,7 @@ def navigation() -> list[Place]:
     """Return the places of the side bar, in order."""
     parked = services().history.parked()
     connections = sum(wants_person(row) for row in services().connections.all())
+    failed = sum(job.state == JobState.FAILED for job in services().jobs.list(20))
     at, on_parked = request.path, request.args.get("status") == "parked"
     on_runs = _within(at, "/runs")
     return [
@@ -41,6 +42,7 @@ def navigation() -> list[Place]:
         Place(
             "Connections", "/connections", "connections", _within(at, "/connections"), connections, "to mend"
         ),
+        Place("Jobs", "/jobs", "jobs", _within(at, "/jobs"), failed, "stopped"),
         Place("Gallery", "/recipes/gallery", "gallery", _within(at, "/recipes/gallery")),
         Place("Settings", "/settings", "settings", _within(at, "/settings")),
     ]

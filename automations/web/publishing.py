@@ -9,6 +9,7 @@ from automations.engine.recipes import RecipeView
 from automations.errors import AutomationError, InputError, RecipeProblems
 from automations.model.states import Role
 from automations.web.auth import person, requires
+from automations.web.backfill import import_existing
 from automations.web.builder import as_definition, saved_form
 from automations.web.builder_form import without_unbegun
 from automations.web.builder_page import BuilderPage, page_of
@@ -57,6 +58,8 @@ def publish(recipe_id: int) -> AnyResponse:
         return make_response(render_template(template, page=page_of(view)), 422)
     _tell(fresh)
     tell_subscriptions(fresh)
+    if request.form.get("import") == "1" and fresh.recipe.enabled:
+        import_existing(fresh)
     address = url_for("recipes.builder.show", recipe_id=recipe_id)
     if request.headers.get("HX-Request"):
         return make_response("", 200, {"HX-Redirect": address})

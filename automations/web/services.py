@@ -8,6 +8,8 @@ from flask import current_app
 
 from automations.clock import Clock
 from automations.engine.account_changes import AccountChanges
+from automations.engine.backfill import Backfills
+from automations.engine.backfill_preview import BackfillPreviews
 from automations.engine.breaker import OpenBreakers
 from automations.engine.chains import Chains
 from automations.engine.connections import Connections
@@ -24,6 +26,7 @@ from automations.engine.replays import Replays
 from automations.engine.samples import Samples
 from automations.engine.stops import Stops
 from automations.engine.subscriptions import Subscriptions
+from automations.engine.sweeps import Sweeps
 from automations.engine.testrun import TestRuns
 from automations.engine.usage import UsageBook
 from automations.model.database import Database
@@ -80,6 +83,12 @@ class Services(Protocol):
     def replays(self) -> Replays: ...
     @property
     def jobs(self) -> Jobs: ...
+    @property
+    def backfills(self) -> Backfills: ...
+    @property
+    def backfill_previews(self) -> BackfillPreviews: ...
+    @property
+    def sweeps(self) -> Sweeps: ...
     @property
     def usage(self) -> UsageBook: ...
 
