@@ -25,7 +25,7 @@ from tests.postgres_server import running_postgres
 
 DATABASES = ("sqlite", "postgresql")
 #: `--order`: no kills, but a target that fails now and then.
-ORDER = {"webhooks": 100_000, "changes": 20, "kills": 0, "workers": 4, "failing": 0.01, "recipes": ("calls",)}
+ORDER = {"webhooks": 100_000, "changes": 16, "kills": 0, "workers": 4, "failing": 0.01, "recipes": ("calls",)}
 
 
 def main() -> int:

@@ -23,7 +23,7 @@ ROLES: dict[Role, int] = {"worker": 11, "web": 6, "parent": 2, "everything": 1}
 AT_ONCE = 40
 CONNECTIONS = 8
 #: How long a kill waits for work to be under way again, and how long it then lets it go on at most.
-UNDER_WAY_S = 15.0
+UNDER_WAY_S = 8.0
 GOES_ON_S = 0.6
 
 
