@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from automations.cli.installation import opened
+from automations.cli.jobs import job_as_json
 from automations.cli.output import json_option, plain, print_json, print_table, remark, say
 from automations.cli.times import Moment
 from automations.model.states import RunStatus
@@ -174,7 +175,7 @@ def _many(
 
         job = follow(assembly, job_id)
     if as_json:
-        print_json({"job": _job_as_json(job), "preview": preview.as_json()})
+        print_json({"job": job_as_json(assembly, job), "preview": preview.as_json()})
     elif detach:
         say(f"Job {job_id} replays them.")
     else:
@@ -199,8 +200,3 @@ def _show_many(preview: ManyPreview) -> None:
                 for p in preview.sample
             ],
         )
-
-
-def _job_as_json(job: Any) -> dict[str, Any]:
-    names = ("id", "state", "reason", "expected", "done", "made", "skipped", "failed")
-    return {name: getattr(job, name) for name in names}

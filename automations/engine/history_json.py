@@ -38,7 +38,7 @@ def run_as_json(line: RunLine, deliveries: Sequence[DeliveryDetail] = ()) -> Jso
 def detail_as_json(detail: RunDetail) -> JsonObject:
     """Return a run with every delivery, attempt, request and reply; secrets were masked when stored."""
     line = RunLine(detail.run, detail.recipe.name, detail.version.number, detail.connection)
-    answer = run_as_json(line, detail.deliveries)
+    answer = {**run_as_json(line, detail.deliveries), "replay_of": detail.run.replay_of}
     for step, d in zip(answer["steps"], detail.deliveries, strict=True):
         step |= {
             "fields": d.delivery.fields,

@@ -44,6 +44,11 @@ class RunPreview:
     steps: Sequence[StepPreview] = ()
 
     @property
+    def nothing_left(self) -> bool:
+        """Every step was done by earlier runs, so that the new one would only say so."""
+        return all(step.fate in (StepFate.DONE, StepFate.KEPT) for step in self.steps)
+
+    @property
     def sentence(self) -> str:
         if self.refusal:
             return self.refusal
@@ -91,7 +96,7 @@ def preview_of(run: Run, replays: Sequence[Replay], refused: Mapping[int, Refusa
 def _step(plan: Plan, step: CompiledStep) -> StepPreview:
     effects = [effect for effect in plan.carried if effect.step_name == step.name]
     closed = [effect for effect in effects if effect.closed]
-    fate, words = StepFate.RUNS, "goes through"
+    fate, words = StepFate.RUNS, "its condition and its fields are worked out anew, then it is sent"
     if step.index < plan.begin:
         fate, words = StepFate.KEPT, f"keeps its result of run {plan.old.id}"
     elif len(closed) < len(effects):

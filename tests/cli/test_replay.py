@@ -52,7 +52,9 @@ def test_an_edited_payload_comes_from_a_file(shop: Cli) -> None:
     document = shop.json("replay", "--run", 1, "--payload", content, "--yes")
     assert document["new_run"] == 2
     work(shop)
-    (step,) = shop.json("run", "show", 2)["steps"]
+    shown = shop.json("run", "show", 2)
+    assert shown["replay_of"] == 1
+    (step,) = shown["steps"]
     assert step["outputs"] == {"hello": 41}
 
 

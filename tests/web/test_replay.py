@@ -30,7 +30,7 @@ def test_a_run_that_ended_offers_its_replay_and_shows_what_it_would_do(toys: Toy
     assert 'href="/runs/1/replay"' in page.get("/runs/1")
     text = page.get("/runs/1/replay")
     assert "done already in run 1, passed by" in text
-    assert "goes through" in text
+    assert "worked out anew" in text
     answer = page.post("/runs/1/replay", {"from": "start", "version": "original", "do": "replay"})
     assert answer.headers["Location"] == "/runs/2"
     toys.work()
