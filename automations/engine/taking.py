@@ -56,7 +56,9 @@ class Taking:
             if self._availability.is_tried_alone(connection_id):
                 most = 1
             room = most - self._in_hand.count(connection_id)
-            if room < most // 2 or self._in_hand.bytes >= BYTES_IN_HAND:
+            # What is heavy elsewhere must not starve this one: one run of its own is always allowed.
+            is_heavy = self._in_hand.bytes >= BYTES_IN_HAND and self._in_hand.count(connection_id) > 0
+            if room < most // 2 or is_heavy:
                 self._departures.no_room_for_more(connection_id)
                 continue
             if most == 1 and not self._may_try(connection_id, room):
