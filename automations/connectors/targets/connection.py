@@ -53,10 +53,10 @@ class TargetConnection(DescribedKind):
             ) from error
 
     def stand_in(self, name: str) -> Mapping[str, Any]:
-        """A stand-in's description is the one that its name begins or ends with, such as `acme-mixpanel`."""
-        words = name.lower().replace("_", "-").split("-")
-        found = next((one for one in self.library.names() if one in words or one in name), "segment")
-        return {"target": found}
+        """A stand-in's description is the one whose name stands in its own, such as `acme-mixpanel`."""
+        text = name.lower().replace("_", "-")
+        found = [one for one in self.library.names() if one.replace("_", "-") in text]
+        return {"target": max(found, key=len, default="segment")}
 
     def client(self, settings: TargetSettings, door: DoorLike, directory: DirectoryLike) -> TargetClient:
         return TargetClient(_target_of(settings), settings, door, directory)

@@ -78,7 +78,8 @@ def shape(
     fitter = Fitter(target, operation)
     name = _event_name(operation, neutral.name, fitter) if operation.name == "event" else ""
     also = {theirs: neutral.ids.get(ours) for ours, theirs in target.part.identity.also_as.items()}
-    spare = {key: value for key, value in also.items() if value and key not in neutral.data}
+    mapped = {fitter.part.rename.get(key, key) for key in neutral.data}
+    spare = {key: value for key, value in also.items() if value and key not in mapped}
     fitted = fitter.fit({**(spare if operation.name == "profile" else {}), **neutral.data})
     context: dict[str, Any] = {
         **{"user_id": None, "anonymous_id": None, "email": None, "phone": None},
