@@ -15,6 +15,7 @@ from automations.cli.finding import Finding
 from automations.cli.guard_findings import guards
 from automations.cli.output import size
 from automations.cli.process_findings import processes
+from automations.cli.sweep_findings import missed_events
 from automations.errors import AutomationError
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def findings(assembly: Assembly, *, offline: bool) -> Iterator[Finding]:
         ("connectors", connectors),
         ("connections", lambda found: connections(found, offline=offline)),
         ("webhooks", lambda found: webhooks(found, offline=offline)),
+        ("missed events", missed_events),
         ("queue", queue),
         ("processes", processes),
         ("parked work", parked),

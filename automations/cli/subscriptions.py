@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from automations.cli.installation import opened
-from automations.cli.output import json_option, print_json, print_table, warn
+from automations.cli.output import json_option, plain, print_json, print_table, remark, say, warn
+from automations.cli.times import Moment
 
 if TYPE_CHECKING:
     from automations.assembly import Assembly
@@ -46,6 +48,7 @@ def list_(as_json: bool) -> None:
             }
             for kept, name in assembly.subscriptions.all()
         ]
+        looked = assembly.sweeps.results()
     if as_json:
         print_json(rows)
         return
@@ -54,6 +57,10 @@ def list_(as_json: bool) -> None:
         [tuple(row.values()) for row in rows],
         empty="There is no webhook. Publishing a recipe that waits for one makes it.",
     )
+    for result in looked:
+        remark(
+            f"{plain(result.connection)}, looked through {result.at:%Y-%m-%d %H:%M} UTC: {result.sentence}"
+        )
 
 
 @subscription.command()
@@ -113,6 +120,41 @@ def rotate(name: str, as_json: bool) -> None:
         tell_problems([report])
     if report.problem:
         raise click.exceptions.Exit(1)
+
+
+@subscription.command()
+@click.argument("name")
+@click.option(
+    "--since", type=Moment(), metavar="TIME", help="Further back than the last look: 2026-11-22, or 2d."
+)
+@click.option("--detach", is_flag=True, help="Leave it to the workers and return at once.")
+@json_option
+def sweep(name: str, since: datetime | None, detach: bool, as_json: bool) -> None:
+    """Look through the connection NAME for what changed and did not arrive, and send it through the recipes.
+
+    This happens every hour by itself, and at once after a gap.
+
+    \b
+    Example:
+      automations subscription sweep acme-pipedrive --since 2d
+    """
+    from automations.cli.following import follow
+    from automations.cli.jobs import job_as_json, tell_end
+
+    with opened() as assembly:
+        job = assembly.sweeps.start(name, since=since, by="command line")
+        if not detach:
+            job = follow(assembly, job.id or 0)
+        result = assembly.sweeps.result(job.connection_id or 0)
+        if as_json:
+            print_json(job_as_json(assembly, job))
+            return
+    if detach:
+        say(f"Job {job.id} does it.")
+    elif job.state == "done" and result is not None:
+        say(f"{plain(name)}: {result.sentence}.")
+    else:
+        tell_end(job, "recovered")
 
 
 def sync_for(assembly: Assembly, names: Iterable[str]) -> None:

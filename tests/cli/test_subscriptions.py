@@ -44,3 +44,30 @@ def test_without_webhooks_there_is_nothing_to_list(cli: Cli) -> None:
     assert cli.json("subscription", "list") == []
     assert cli.json("subscription", "sync") == []
     assert cli.ok("subscription", "sync").stdout == ""
+
+
+def test_what_did_not_arrive_is_fetched_and_told(connected: Cli, pipedrive: PipedriveSandbox) -> None:
+    connected.ok("recipe", "apply", NEW_DEAL)
+    # Nobody listens at the public address, so none of these webhooks arrives.
+    with connected.house() as assembly:
+        assembly.sweeps.look()
+    person = pipedrive.create("person", {"name": "Ana", "emails": [{"value": "ana@example.com"}]})
+    for number in range(3):
+        pipedrive.create("deal", {"title": f"Deal {number}", "value": 5000, "person_id": person["id"]})
+    said = connected.ok("subscription", "sweep", "acme-pipedrive").stdout
+    assert said == "acme-pipedrive: expected 3, received 0, recovered 3.\n"
+    with connected.house() as assembly:
+        assembly.runner("test/1/a").work_until_idle()
+    assert [run["status"] for run in connected.json("run", "list")] == ["succeeded"] * 3
+    document = connected.json("subscription", "sweep", "acme-pipedrive")
+    assert (document["state"], document["done"], document["skipped"], document["made"]) == ("done", 3, 3, 0)
+    assert "received 3, recovered 0" in connected.ok("subscription", "list").stderr
+    checks = json.loads(connected("doctor", "--offline", "--json").stdout)["checks"]
+    (found,) = [one for one in checks if one["check"] == "missed events"]
+    assert (found["state"], found["fact"]) == ("ok", "acme-pipedrive: expected 3, received 3, recovered 0")
+
+
+def test_a_connection_without_webhooks_has_nothing_to_sweep(connected: Cli) -> None:
+    result = connected("subscription", "sweep", "acme-pipedrive")
+    assert result.exit_code == 1
+    assert "nothing to look through" in result.stderr

@@ -100,7 +100,7 @@ def test_a_webhook_that_is_decided_first_takes_the_happening(house: ToyHouse) ->
         house.work()
         return store(*given)
 
-    made.store = late  # type: ignore[method-assign]
+    made.store = late  # type: ignore[method-assign, assignment]
     assert sweep(house) == "expected 1, received 0, recovered 1"
     assert house.target.texts() == ["1 new"]
 
@@ -134,7 +134,7 @@ def test_an_older_state_never_follows_a_newer_one(house: ToyHouse) -> None:
         hook(house, 1, at(house, minutes=1), "newest")
         return store(*given)
 
-    made.store = overtaken  # type: ignore[method-assign]
+    made.store = overtaken  # type: ignore[method-assign, assignment]
     do_jobs(house)
     house.work()
     assert house.target.texts() == ["1 newest"]
