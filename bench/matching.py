@@ -13,6 +13,7 @@ from sqlmodel import Session, SQLModel, col, select
 from automations.assembly import Assembly
 from automations.engine.catalog import Catalog, new_generation
 from automations.engine.decider import Decider, Kinds
+from automations.engine.guards import Guards, Limits
 from automations.engine.ledger import Ledger
 from automations.engine.queue import WakeUps
 from automations.model.connection import Connection
@@ -84,7 +85,8 @@ def _decided_per_s(setting: Setting) -> float:
         catalog = Catalog(a.database, a.registry)
         ledger = Ledger(a.database, a.clock, "bench")
         kinds = Kinds(a.database, a.registry)
-        decider = Decider(a.database, a.registry, a.connections, catalog, ledger, kinds)
+        guards = Guards(a.database, a.clock, Limits())
+        decider = Decider(a.database, a.registry, a.connections, catalog, ledger, kinds, guards)
         # Compiling the recipe once is not what one event costs.
         done = decider.decide_pending(50, lambda *_: None)
         before_s = time.process_time()

@@ -11,14 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection as SqlConnection
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -32,7 +27,6 @@ from automations.model.statements import PlainConnection, Statements, begin_imme
 BUSY_TIMEOUT_MS = 8_000
 OLDEST_SAFE_SQLITE = (3, 51, 3)
 _MIGRATION_LOCK = 4_150_221
-_MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 def sqlite_driver() -> ModuleType:
@@ -160,26 +154,15 @@ class Database:
 
         Raises SettingsError when the database is newer than this program.
         """
-        self._refuse_newer()
-        config = Config()
-        config.set_main_option("script_location", str(_MIGRATIONS))
+        # Imported here: only one short process migrates, and Alembic takes 11 MB of each that loads it.
+        from automations.model import migrating
+
+        with self.connect_for_read() as connection:
+            migrating.refuse_newer(connection)
         with self.connect_for_write() as connection:
             if not self.on_sqlite:
-                # Another process may be at it, and a large table takes its time.
-                connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-
-    def _refuse_newer(self) -> None:
-        known = {script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()}
-        with self.connect_for_read() as connection:
-            current = MigrationContext.configure(connection).get_current_revision()
-        if current is not None and current not in known:
-            raise SettingsError(
-                f"The database was written by a newer version of this program (revision {current}). "
-                "Install that version, or restore a backup from before the upgrade."
-            )
+            migrating.upgrade(connection)
 
     @contextmanager
     def bare(self) -> Iterator[Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -152,3 +154,8 @@ def test_sqlite_is_set_as_the_promises_need(tmp_path: Path) -> None:
 
         assert [pragma(name) for name in ("journal_mode", "synchronous", "foreign_keys")] == ["wal", 2, 1]
     database.close()
+
+
+def test_only_who_migrates_loads_what_migrates() -> None:
+    code = "import sys, automations.assembly, automations.web.app; sys.exit('alembic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -29,7 +29,7 @@ def test_not_ready_without_its_database(assembly: Assembly, monkeypatch: pytest.
     def away() -> None:
         raise StorageUnavailableError
 
-    monkeypatch.setattr(assembly.database, "connect_for_read", away)
+    monkeypatch.setattr(assembly.database, "read_plain", away)
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json == {"status": "the database cannot be reached"}
