@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlmodel import col, select
 
 from automations.clock import Clock
-from automations.engine.breaker import Breakers
+from automations.engine.breaker import PROBE_EVERY, Breakers
+from automations.engine.retry import RETRY_AFTER_MAX_S
 from automations.errors import AutomationError
+from automations.model.columns import micros
 from automations.model.connection import Connection
 from automations.model.database import Database
 from automations.model.guards import Breaker
@@ -17,6 +19,14 @@ from automations.model.states import ConnectionState
 
 FRESH_S = 0.1
 _OPEN_BREAKERS = select(Breaker.connection_id, Breaker.probe_at).where(col(Breaker.opened_at).is_not(None))
+_EARLIER = "UPDATE {row}=CASE WHEN {column}-?>? THEN {column}-? ELSE ? END WHERE {column}>?"
+_THAW = (
+    (
+        _EARLIER.format(row="connection SET hold_until", column="hold_until"),
+        timedelta(seconds=RETRY_AFTER_MAX_S),
+    ),
+    (_EARLIER.format(row="breaker SET probe_at", column="probe_at"), PROBE_EVERY),
+)
 
 
 class Availability:
@@ -85,6 +95,20 @@ class Availability:
     def look_again(self) -> None:
         """Read the states anew at the next `open`, however fresh they are."""
         self._read_s = -math.inf
+
+    def thaw(self, went_back: timedelta = timedelta(0)) -> None:
+        """End holds and ask silent targets as much earlier as the wall clock was set back.
+
+        went_back: zero where it is not known; then only what no hold can ask for is ended.
+        """
+        now = micros(self._clock.now())
+        # Set back by an unknown time, what is impossible ends now: that is what taking off `now` comes to.
+        back = went_back // timedelta(microseconds=1) or now
+        with self._database.connect_for_write() as connection:
+            for sql, longest in _THAW:
+                beyond = now if went_back else now + longest // timedelta(microseconds=1)
+                connection.exec_driver_sql(self._database.sql(sql), (back, now, back, now, beyond))
+        self.look_again()
 
     def _read(self) -> None:
         now = self._clock.now()

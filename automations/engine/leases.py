@@ -97,8 +97,9 @@ class Leases:
     def thaw(self, went_back: timedelta = timedelta(0)) -> None:
         """Make due again what a wall clock that was set back has put into the future.
 
-        Queued runs are due at once. went_back: by how much, where it is known; retries come that much earlier, while
-        a `wait` that an author asked for keeps its hour on the clock.
+        Queued runs are due at once, and so are retries whose last try lies in the future. went_back: by how much,
+        where it is known; retries come that much earlier, while a `wait` that an author asked for keeps its hour on
+        the clock.
         """
         now, back = micros(self._clock.now()), went_back // timedelta(microseconds=1)
         queued = self._sql("UPDATE run SET claimable_at=? WHERE status='queued' AND claimable_at>?")
@@ -110,6 +111,8 @@ class Leases:
             connection.exec_driver_sql(queued, (now, now))
             if back:
                 connection.exec_driver_sql(retries, (back, now, back, now, now))
+            else:
+                connection.exec_driver_sql(self._sql(_TRIED_IN_THE_FUTURE), (now, now, now))
 
 
 def _claim_of(row: Any) -> Claim:
@@ -142,6 +145,12 @@ UPDATE run SET status=?, lease_owner=?, lease_until=?, lease_counter=lease_count
 WHERE id IN (SELECT id FROM run WHERE connection_id=? AND claimable_at<=? ORDER BY claimable_at, id LIMIT ?{skip})
 RETURNING id, recipe_id, version_id, event_id, lease_counter, claims_without_end, step_index, connection_id,
   replay_number, memory
+"""
+
+_TRIED_IN_THE_FUTURE = """
+UPDATE run SET claimable_at=? WHERE status='waiting' AND reason_kind<>'wait' AND claimable_at>? AND EXISTS (
+  SELECT 1 FROM delivery JOIN attempt ON attempt.delivery_id=delivery.id
+  WHERE delivery.run_id=run.id AND delivery.status='waiting' AND attempt.started_at>?)
 """
 
 _TAKE_BACK = """

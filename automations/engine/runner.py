@@ -191,10 +191,12 @@ class Runner:
         """At first, and whenever the clock was set back, make due what it has put into the future."""
         if self._clock_watch is None:
             self.ledger.thaw()
+            self._availability.thaw()
             self._clock_watch = ClockWatch(self._clock)
         elif went_back := self._clock_watch.went_back():
             _log.warning("clock.went_back", seconds=went_back.total_seconds())
             self.ledger.thaw(went_back)
+            self._availability.thaw(went_back)
 
     # -- moving
 

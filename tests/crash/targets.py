@@ -36,12 +36,18 @@ class Notebook:
     def __init__(self, failing: float = 0.0, seed: int = 1) -> None:
         self.notes: list[Note] = []
         self.failures = 0
+        self._refused: list[int] = []
         self._failing = failing
         self._chance = random.Random(seed)
         self._lock = threading.Lock()
 
     def serve(self) -> SandboxServer:
         return SandboxServer(self)
+
+    def refuse_next(self, *deals: int) -> None:
+        """Answer the next call about each of these deals with 503, and note nothing of it."""
+        with self._lock:
+            self._refused += deals
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         body = orjson.loads(environ["wsgi.input"].read())
@@ -57,6 +63,9 @@ class Notebook:
             if self._failing and self._chance.random() < self._failing:
                 self.failures += 1
                 trouble = self._chance.choice(("503 Busy", "503 Busy", "500 Broken", "hang up"))
+            if deal in self._refused:
+                self._refused.remove(deal)
+                trouble = "503 Busy"
             if not trouble.startswith("503"):
                 self.notes.append(Note(deal, number, key, time.time()))
         return trouble
