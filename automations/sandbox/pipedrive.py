@@ -10,6 +10,7 @@ from typing import Any, Literal
 import orjson
 
 from . import api_followers, api_v2_products, oauth_pages, payloads, pipedrive_app
+from .api_v1_changelog import Changelog
 from .api_v2_conversions import Conversions
 from .base import SandboxApp, utc_now
 from .errors import unauthorized
@@ -64,6 +65,7 @@ class PipedriveSandbox(SandboxApp):
         self.sender = Sender(self.account, self.hooks)
         self.search_index = SearchIndex(self.account)
         self.conversions = Conversions()
+        self.changelog = Changelog()
         self.oauth = OAuthServer(now)
         self.api_domain = ""
         self._state_file = StateFile(state_file, self._snapshot)
@@ -73,6 +75,7 @@ class PipedriveSandbox(SandboxApp):
         else:
             self._restore(saved)
         self.search_index.rebuild()
+        self.account.on_change(self.changelog.take)
         self.account.on_change(self._spread)
         pipedrive_app.mount(self)
 

@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 from . import (
     api_followers,
     api_v1,
+    api_v1_changelog,
     api_v1_leads,
     api_v1_webhooks,
     api_v2,
@@ -38,6 +39,7 @@ def mount(pd: PipedriveSandbox) -> None:
     for name, prefix in (("v1", "/v1"), ("api_v1", "/api/v1")):
         views = api_v1.blueprint(pd, name, prefix)
         api_v1_leads.add_to(views, pd)
+        api_v1_changelog.add_to(views, pd)
         api_followers.add_participants(views, pd)
         api_v1_webhooks.add_to(views, pd)
         app.register_blueprint(views)

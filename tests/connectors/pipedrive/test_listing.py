@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import orjson
 import pytest
 
 from automations.connectors.pipedrive.connection import PipedriveConnection
@@ -159,3 +160,65 @@ def test_a_webhook_and_a_list_tell_the_same_state_of_a_record(demo, client):
     assert made.known_as == "create"
     assert changed.at == datetime.fromisoformat(deal["update_time"])
     assert changed.known_as == changed.at.isoformat()
+
+
+def missed(client, last, since=LONG_AGO, entity="deal", record_key=""):
+    """Return the occurrence of a missed change with what could be found out about the values before."""
+    found = [
+        one
+        for one in changes(client, entity, Window(since))
+        if one.record_key == record_key and one.topic.endswith(".change")
+    ]
+    whole = KIND.with_previous(found[0], last, since, client)
+    return None if whole is None else KIND.read(whole.topic, whole.payload)
+
+
+@pytest.fixture
+def moved(pd):
+    """Give a deal that was made long ago and moved to the next stage now; return it and the stage before."""
+    pd.seed_demo()
+    deal = next(one for one in pd.records("deal").values() if one["status"] == "open")
+    stages = [s["id"] for s in pd.records("stage").values() if s["pipeline_id"] == deal["pipeline_id"]]
+    before = deal["stage_id"]
+    after = next(stage for stage in stages if stage != before)
+    pd.account.tables["deal"][deal["id"]]["add_time"] = "2025-01-01T00:00:00Z"
+    pd.update("deal", deal["id"], {"stage_id": after})
+    return deal["id"], before, after
+
+
+def test_the_changelog_tells_where_a_deal_was_before(moved, client):
+    number, before, after = moved
+    found = missed(client, None, datetime(2025, 6, 1, tzinfo=UTC), record_key=f"deal:{number}")
+    assert (found.previous, found.record["stage_id"]) == ({"stage_id": before}, after)
+    trigger = TRIGGERS["pipedrive.deal_stage_changed"]()
+    assert trigger.occurred(found) is None
+    assert "status did not change" in TRIGGERS["pipedrive.deal_won"]().occurred(found)
+
+
+def test_what_arrived_last_tells_it_without_a_call(moved, pd, client):
+    number, before, _ = moved
+    record = {**pd.records("deal")[number], "stage_id": before}
+    last = KIND.read("deal.change", _hook(record))
+    calls = len(pd.requests)
+    found = missed(client, last, datetime(2025, 6, 1, tzinfo=UTC), record_key=f"deal:{number}")
+    assert found.previous == {"stage_id": before}
+    assert [one.path for one in pd.requests[calls:]] == ["/api/v2/deals"] * (len(pd.requests) - calls)
+    same = KIND.read("deal.change", _hook(dict(pd.records("deal")[number])))
+    assert missed(client, same, datetime(2025, 6, 1, tzinfo=UTC), record_key=f"deal:{number}") is None
+
+
+def _hook(record):
+    meta = {"entity": "deal", "action": "change", "entity_id": str(record["id"]), "id": "x", "version": "2.0"}
+    return orjson.dumps({"meta": meta, "data": record, "previous": {"title": "?"}})
+
+
+def test_without_any_memory_a_trigger_on_one_field_says_that_it_cannot_tell(demo, client):
+    note = next(iter(demo.records("note")))
+    demo.account.tables["note"][note]["add_time"] = "2025-01-01T00:00:00Z"
+    demo.update("note", note, {"content": "Changed"})
+    found = missed(client, None, datetime(2025, 6, 1, tzinfo=UTC), "note", f"note:{note}")
+    assert found.previous is None
+    assert TRIGGERS["pipedrive.note_updated"]().occurred(found) is None
+    trigger = TRIGGERS["pipedrive.field_changed"]()
+    fields = trigger.Fields(entity="note", field="content")
+    assert "not known" in trigger.narrow(fields, found, client.directory)
