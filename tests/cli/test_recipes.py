@@ -26,6 +26,7 @@ def test_applied_recipe_is_published_and_on(shop: Cli) -> None:
         {
             "name": "Greeting",
             "enabled": True,
+            "held": None,
             "version": 1,
             "draft": None,
             "trigger": "webhook.received",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,7 +12,7 @@ import pytest
 
 from automations.connectors.http import Door, DoorMode, Limits, NetworkPolicy, SessionPool
 from automations.engine.context import Envelope, build_context
-from automations.engine.contracts import Action, ActionFields, Call, Occurrence, Outcome, Pool
+from automations.engine.contracts import Action, ActionFields, Became, Call, Imprint, Occurrence, Outcome, Pool
 from automations.engine.mapping import FieldMapping
 from automations.engine.registry import Registry
 from tests.conformance.places import PLACES, Place
@@ -70,6 +70,10 @@ class Remembered:
     @contextmanager
     def alone(self, key: str) -> Iterator[None]:
         yield
+
+    @contextmanager
+    def writing(self, imprints: Sequence[Imprint]) -> Iterator[Became]:
+        yield lambda record_key: None
 
     def spend(self, pool: Pool, cost: int) -> float:
         return 0.0
