@@ -58,6 +58,14 @@ def test_an_edited_payload_comes_from_a_file(shop: Cli) -> None:
     assert step["outputs"] == {"hello": 41}
 
 
+def test_a_step_that_touches_nothing_outside_is_simply_done_again(shop: Cli) -> None:
+    shop.post("shop", {"id": 1, "name": "Ana", "age": 40})
+    shop.json("replay", "--run", 1, "--yes")
+    work(shop)
+    (step,) = shop.json("run", "show", 2)["steps"]
+    assert (step["status"], step["reason"]) == ("succeeded", "Set hello")
+
+
 def test_a_dry_run_shows_and_does_nothing(shop: Cli) -> None:
     parked(shop, 3)
     one = shop.json("replay", "--run", 1, "--from", "failed", "--dry-run")

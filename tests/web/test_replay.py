@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 
 import pytest
 
@@ -162,3 +163,35 @@ def test_a_viewer_replays_nothing(toys: ToyHouse, page: Browser) -> None:
     for path in ("/runs/1/replay", "/runs/replay"):
         viewer.get(path, status=403)
         assert viewer.post(path, {"do": "replay"}).status_code == 403
+
+
+@pytest.mark.timeout(180)
+def test_ten_thousand_are_replayed_from_the_page_with_progress(toys: ToyHouse) -> None:
+    toys.recipe(
+        steps=[
+            toys.step(f"{word} {{{{ thing.id }}}}", name=word, action="toy.post") for word in ("one", "two")
+        ]
+    )
+    page, count = Browser.signed_in(toys.assembly), 10_000
+    for start in range(1, count + 1, 2_000):
+        for number in range(start, start + 2_000):
+            toys.target.errors_for[f"two {number}"] = [RejectedError("no")]
+        toys.send(*(arrival(number) for number in range(start, start + 2_000)))
+        toys.runner.work_until_idle(timeout_s=60)
+    text = page.get("/runs/replay?status=parked")
+    assert "10,000 of 10,000 runs" in text
+    assert "10,000 deliveries, not sent again" in text
+    assert page.post("/runs/replay", {"status": "parked", "do": "start"}).headers["Location"] == "/jobs/1"
+    seen: list[str] = []
+    while toys.assembly.jobs.get(1).state in ("queued", "running"):
+        for _ in range(5):
+            toys.assembly.jobs.work_due("test/1/jobs")
+            toys.runner.turn()
+            toys.clock.advance(seconds=2)
+        seen += re.findall(r'<progress max="100" value="(\d+)"', page.get("/jobs/1"))
+    toys.runner.work_until_idle(timeout_s=60)
+    assert len(set(seen)) > 5
+    assert [int(value) for value in seen] == sorted(int(value) for value in seen)
+    assert toys.assembly.jobs.get(1).made == count
+    assert len(toys.target.done) == len(set(toys.target.texts())) == 2 * count
+    assert toys.assembly.history.parked() == 0

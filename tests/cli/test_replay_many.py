@@ -1,0 +1,84 @@
+"""Ten thousand runs replayed by the command, which is killed in the middle and goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from automations.assembly import Assembly
+from automations.engine.contracts import InboundRequest
+from tests.cli.conftest import Cli
+from tests.cli.test_replay import DEMANDING, MENDED
+
+COUNT = 10_000
+REPLAY = ("replay", "--status", "parked", "--version", "latest", "--yes")
+
+
+@contextmanager
+def working(assembly: Assembly) -> Iterator[None]:
+    """Let a worker run meanwhile."""
+    stop = threading.Event()
+    runner = assembly.runner("test/1/a")
+    thread = threading.Thread(target=runner.run_forever, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        runner.nudge()
+        thread.join()
+
+
+def park(assembly: Assembly) -> None:
+    row = assembly.connections.get("shop")
+    kind = assembly.registry.kinds[row.kind]
+    for start in range(1, COUNT + 1, 1_000):
+        arrivals = [
+            kind.receive(InboundRequest(json.dumps(record).encode(), "application/json", {}))[0]
+            for record in ({"id": n, "name": "Ana", "age": "many"} for n in range(start, start + 1_000))
+        ]
+        assembly.intake.accept(row.id or 0, arrivals)
+    assembly.runner("test/1/a").work_until_idle(timeout_s=60)
+
+
+@pytest.mark.timeout(180)
+def test_ten_thousand_are_replayed_once_each_also_when_the_command_is_killed(cli: Cli) -> None:
+    cli.ok("connection", "add", "webhook", "shop")
+    cli.ok("recipe", "apply", cli.file("demanding.yaml", DEMANDING))
+    with cli.house() as assembly:
+        park(assembly)
+        assert assembly.history.parked() == COUNT
+    cli.ok("recipe", "apply", cli.file("mended.yaml", MENDED))
+    with cli.house() as assembly, working(assembly):
+        with subprocess.Popen(
+            [sys.executable, "-m", "automations", *REPLAY], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as command:
+            deadline_s = time.monotonic() + 90
+            while not (jobs := assembly.jobs.list()) or jobs[0].made < COUNT // 10:
+                assert command.poll() is None, command.communicate()
+                assert time.monotonic() < deadline_s
+                time.sleep(0.02)
+            command.kill()
+            told = command.communicate()[0].decode()
+        assert f"{COUNT:,} of {COUNT:,} runs would be replayed." in told
+        assert assembly.jobs.get(1).made < COUNT
+        assembly.jobs.recover("command/")
+        shown = cli.ok("job", "show", 1, "--follow")
+        assert "done" in shown.stdout
+    with cli.house() as assembly:
+        assembly.runner("test/1/b").work_until_idle(timeout_s=60)
+        job = assembly.jobs.get(1)
+        assert (job.state, job.expected, job.done, job.made, job.skipped) == ("done", COUNT, COUNT, COUNT, 0)
+        with assembly.database.connect_for_read() as connection:
+            counts = connection.exec_driver_sql(
+                "SELECT COUNT(*), COUNT(DISTINCT replay_of), SUM(status='succeeded') FROM run WHERE replay_of > 0"
+            ).one()
+        assert tuple(counts) == (COUNT, COUNT, COUNT)
+        assert assembly.history.parked() == 0
