@@ -12,7 +12,16 @@ import pytest
 
 from automations.connectors.http import Door, DoorMode, Limits, NetworkPolicy, SessionPool
 from automations.engine.context import Envelope, build_context
-from automations.engine.contracts import Action, ActionFields, Became, Call, Imprint, Occurrence, Outcome, Pool
+from automations.engine.contracts import (
+    Action,
+    ActionFields,
+    Became,
+    Call,
+    Imprint,
+    Occurrence,
+    Outcome,
+    Pool,
+)
 from automations.engine.mapping import FieldMapping
 from automations.engine.registry import Registry
 from tests.conformance.places import PLACES, Place
