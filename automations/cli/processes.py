@@ -85,8 +85,7 @@ def run_worker(settings: Settings, slot: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with only_one(settings.instance / f"worker-{slot}.lock", wait_s=30.0):
-        # Alone on its machine, it may be the first to come to an empty database.
-        assembly = Assembly.make(settings)
+        assembly = Assembly.make(settings, migrate=False)
         place = f"{_instance_id(settings.instance)}/{slot}/"
         presence = _presence(assembly, ProcessRole.WORKER, place)
         workforce = Workforce(assembly.database, assembly.clock, presence)

@@ -85,7 +85,7 @@ class WorkerKeeper:
                 child.wait()
 
     def _spawn(self, slot: int) -> None:
-        command = [sys.executable, "-m", "automations", "worker", "--slot", str(slot)]
+        command = [sys.executable, "-m", "automations", "worker", "--slot", str(slot), "--prepared"]
         self._children[slot] = subprocess.Popen(command)  # noqa: S603 - our own program
 
     def _keep(self) -> None:
@@ -183,8 +183,13 @@ def web(host: str, port: int) -> None:
 
 @click.command()
 @click.option("--slot", default=1, show_default=True, help="Which worker of this machine this is.")
-def worker(slot: int) -> None:
+@click.option("--prepared", is_flag=True, hidden=True, help="Whoever starts this has prepared the database.")
+def worker(slot: int, prepared: bool) -> None:
     """Run one worker alone. Several on one machine need a --slot each."""
+    settings = load_settings()
+    if not prepared:
+        os.environ["AUTOMATIONS_INSTANCE"] = str(settings.instance)
+        prepare()
     from automations.cli.processes import run_worker
 
-    run_worker(load_settings(), slot)
+    run_worker(settings, slot)

@@ -161,6 +161,8 @@ class Database:
             migrating.refuse_newer(connection)
         with self.connect_for_write() as connection:
             if not self.on_sqlite:
+                # Another process may be at it, and a large table takes its time.
+                connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
             migrating.upgrade(connection)
 
