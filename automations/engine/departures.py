@@ -11,14 +11,16 @@ import queue
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 
 from automations.clock import Clock
-from automations.engine.doorstep import Doorstep
+from automations.engine.doorstep import Doorstep, Result
 from automations.engine.gathering import Gathering, Group, Row, Subjects, is_full, picked
 from automations.engine.hands import CallOver, Delivered, Hand, LookedUp
+from automations.engine.leases import LEASE
 from automations.engine.stepping import LookUp, Send, idempotency_key
-from automations.errors import OutcomeUnknownError
+from automations.errors import OutcomeUnknownError, UnavailableError
 
 # Threads are made when they are needed: enough for a few dozen connections that hang all at once.
 CALLING_THREADS = 256
@@ -49,6 +51,9 @@ class Departures:
         self._to_look_up: dict[int, list[Hand]] = defaultdict(list)
         self._in_flight: dict[int, int] = defaultdict(int)
         self._limits: dict[int, int] = {}
+        self._clock = clock
+        self._flying: dict[int, Hand] = {}
+        self._leased_until_s = clock.monotonic_s() + LEASE.total_seconds()
         self._batched: set[int] = set()
 
     @property
@@ -183,14 +188,28 @@ class Departures:
     def dispatch(self, kept: Group, group: Group) -> None:
         """Let what was kept of a chosen group leave; where that is nothing, its place is free again."""
         over = CallOver(group[0][1].step.connection_id, group)
+        for hand, _ in kept:
+            self._flying[hand.run_id] = hand
         if kept:
             self._calls.submit(self._call, kept, over)
         else:
             self.call_over(over)
 
     def call_over(self, over: CallOver) -> None:
+        for hand, _ in over.group:
+            self._flying.pop(hand.run_id, None)
         self._in_flight[over.connection_id] -= 1
         self._subjects.home(over.connection_id, over.group)
+
+    def renewed(self, at_s: float, lost: Collection[int] = ()) -> None:
+        """Note that the leases of all that is in hand were renewed, but for the runs that are another worker's now.
+
+        at_s: the monotonic clock just before. From `LEASE` after it nothing leaves that has not left.
+        """
+        for run_id in lost:
+            if run_id in self._flying:
+                self._flying[run_id].is_lost = True
+        self._leased_until_s = at_s + LEASE.total_seconds()
 
     def start_look_ups(self, held: Collection[int]) -> None:
         """Start look-ups as far as there is room; those of one recipe and connection go together."""
@@ -211,6 +230,22 @@ class Departures:
     # -- in a calling thread: nothing here writes
 
     def _call(self, group: Group, over: CallOver) -> None:
+        leaving: Group = []
+        for hand, send in group:
+            if self._is_leased(hand):
+                leaving.append((hand, send))
+            else:
+                # The worker was stopped between opening this and here: another may have done it long ago.
+                self._inbox.put(Delivered(hand, send, _stood_still(self._clock.now())))
+        if leaving:
+            self._make(leaving, over)
+        else:
+            self._inbox.put(over)
+
+    def _is_leased(self, hand: Hand) -> bool:
+        return not hand.is_lost and self._clock.monotonic_s() < self._leased_until_s
+
+    def _make(self, group: Group, over: CallOver) -> None:
         keyed = [(send, idempotency_key(hand.walk, send.step.index, send.item_index)) for hand, send in group]
         first, can_wait = group[0][1], group[0][0].walk.envelope.is_backfill
         try:
@@ -241,3 +276,11 @@ class Departures:
             )
         self._inbox.put(LookedUp(hands, related, error))
         self._inbox.put(CallOver(connection_id))
+
+
+def _stood_still(now: datetime) -> Result:
+    trouble = UnavailableError(
+        "Its worker stood still for longer than its lease. Nothing was sent; it is tried again.",
+        retry_after_s=1.0,
+    )
+    return Result(trouble, [], now, 0)

@@ -34,11 +34,12 @@ _log = structlog.get_logger("hands")
 
 @dataclass
 class Hand:
-    """A run in this worker's hands. weight: bytes of its event's payload."""
+    """A run in this worker's hands. weight: bytes of its event's payload. is_lost: another worker has it now."""
 
     claim: Claim
     walk: Walk
     weight: int = 0
+    is_lost: bool = False
 
     @property
     def run_id(self) -> int:

@@ -49,16 +49,23 @@ class Leases:
         with self._database.read_plain() as connection:
             return {row[0] for row in connection.exec_driver_sql(self._sql(_DUE), (now, now))}
 
-    def renew(self, run_ids: Sequence[int]) -> None:
-        """Lengthen the leases of the runs that are in this worker's hands.
+    def renew(self, run_ids: Sequence[int]) -> set[int]:
+        """Lengthen the leases of the runs that are in this worker's hands; return those that are not any more.
 
         Only of those: a claim whose answer was lost on its way from the database is in nobody's hands.
         """
         until = micros(self._clock.now() + LEASE)
+        lost = set(run_ids)
         with self._database.write_plain(durable=False) as connection:
             for chunk in in_chunks(run_ids):
-                sql = f"UPDATE run SET lease_until=? WHERE lease_owner=? AND id IN ({marks(chunk)})"  # noqa: S608
-                connection.exec_driver_sql(self._sql(sql), (until, self.owner, *chunk))
+                sql = (
+                    f"UPDATE run SET lease_until=? WHERE lease_owner=? AND id IN ({marks(chunk)}) "  # noqa: S608
+                    "RETURNING id"
+                )
+                lost -= {
+                    row[0] for row in connection.exec_driver_sql(self._sql(sql), (until, self.owner, *chunk))
+                }
+        return lost
 
     def recover(self, dead_owner: str | None = None) -> int:
         """Let runs go on whose worker is gone; returns how many were taken back.

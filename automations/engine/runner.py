@@ -181,11 +181,11 @@ class Runner:
 
     def _renew_leases(self) -> None:
         now_s = self._clock.monotonic_s()
-        if not self._in_hand:
-            self._renewed_s = now_s
-        elif now_s - self._renewed_s > RENEW_EVERY_S:
-            self.ledger.renew(self._in_hand.run_ids)
-            self._renewed_s = now_s
+        if self._in_hand and now_s - self._renewed_s <= RENEW_EVERY_S:
+            return
+        lost = self.ledger.renew(self._in_hand.run_ids) if self._in_hand else ()
+        self._departures.renewed(now_s, lost)
+        self._renewed_s = now_s
 
     def _watch_clock(self) -> None:
         """At first, and whenever the clock was set back, make due what it has put into the future."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from typing import Any
 
 from automations.errors import UnavailableError
 from tests.engine.conftest import ToyHouse
@@ -93,5 +94,33 @@ def test_a_worker_that_lost_its_lease_writes_nothing(house: ToyHouse) -> None:
     assert house.statuses() == ["succeeded"]
     detail = house.assembly.history.run(1)
     assert len(detail.deliveries[0].attempts) == 1
+    sleeper.abandon()
+    other.abandon()
+
+
+def test_a_worker_that_slept_sends_nothing_that_had_not_left(house: ToyHouse) -> None:
+    house.recipe()
+    house.thing(1)
+    sleeper = house.assembly.runner("w/1/sleeper")
+    # Stopped between the opening of the delivery and the call: the calling thread comes to it an hour later.
+    late: list[tuple[Any, ...]] = []
+    sleeper._departures._calls.submit = lambda *call: late.append(call)  # type: ignore[assignment, misc]
+    sleeper.turn()
+    sleeper.turn()
+    assert len(late) == 1
+    other = house.assembly.runner("w/2/other")
+    assert other.ledger.recover() == 0
+    house.clock.advance(seconds=61)
+    assert other.ledger.recover() == 1
+    other.work_until_idle()
+    assert house.target.texts() == ["1/0"]
+    (call, *arguments), *_ = late
+    call(*arguments)
+    sleeper.turn()
+    # Awake for a while, it has renewed what it still has; the one it lost stays lost.
+    call(*arguments)
+    sleeper.turn()
+    assert house.target.texts() == ["1/0"]
+    assert house.statuses() == ["succeeded"]
     sleeper.abandon()
     other.abandon()
