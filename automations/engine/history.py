@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import func
-from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from automations.clock import Clock
@@ -258,12 +257,13 @@ class History:
     def last_run_at(self) -> dict[int, datetime]:
         """Return when each recipe last had a run."""
         # One look into the index for each recipe: grouping would read every run.
-        own = aliased(Run)
-        of_recipe = select(func.max(own.id)).where(col(own.recipe_id) == col(Recipe.id))
-        newest = of_recipe.correlate(Recipe).scalar_subquery()
+        # A range and not an equation: PostgreSQL would look for a recipe without runs through all runs by id.
+        of_recipe = select(Run.created_at).where(col(Run.recipe_id).between(Recipe.id, Recipe.id))
+        newest_first = of_recipe.order_by(col(Run.recipe_id).desc(), col(Run.id).desc())
+        newest = newest_first.limit(1).correlate(Recipe).scalar_subquery()
         with self._database.read() as session:
-            rows = session.exec(select(Recipe.id, Run.created_at).join(Run, col(Run.id) == newest))
-            return {recipe_id or 0: at for recipe_id, at in rows}
+            rows = session.exec(select(Recipe.id, newest))
+            return {recipe_id or 0: at for recipe_id, at in rows if at is not None}
 
 
 def _connection_names(session: Session) -> dict[int, str]:
