@@ -31,7 +31,11 @@ def free_port() -> int:
 class App:
     """`automations serve` on an instance folder; killed and started again at will."""
 
-    def __init__(self, instance: Path, *, workers: int = 1, database_url: str = "") -> None:
+    def __init__(
+        self, instance: Path, *, workers: int = 1, database_url: str = "", prefix: tuple[str, ...] = ()
+    ) -> None:
+        """prefix: words that the command is started with, such as those that limit it."""
+        self._prefix = prefix
         self.instance = instance
         self.port = free_port()
         self.workers = workers
@@ -55,9 +59,8 @@ class App:
         return self
 
     def _comes_up(self, deadline_s: float) -> bool:
-        command = [
-            sys.executable, "-m", "automations", "serve", "--port", str(self.port), "--workers", str(self.workers),
-        ]  # fmt: skip
+        serve = ["serve", "--port", str(self.port), "--workers", str(self.workers)]
+        command = [*self._prefix, sys.executable, "-m", "automations", *serve]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, env=self._environment, stdout=log, stderr=log, start_new_session=True

@@ -29,6 +29,7 @@ class Note:
 class Notebook:
     """A service behind HTTP that notes every call and does what it is told as often as it is told.
 
+    slow_s: how long it thinks about each call before it notes it.
     failing: the share of calls that go wrong: half of them are refused with 503, the others are noted and then
     answered 500, or not at all. `notes` holds what was noted, in order.
     """
@@ -36,6 +37,7 @@ class Notebook:
     def __init__(self, failing: float = 0.0, seed: int = 1) -> None:
         self.notes: list[Note] = []
         self.failures = 0
+        self.slow_s = 0.0
         self._refused: list[int] = []
         self._failing = failing
         self._chance = random.Random(seed)
@@ -51,6 +53,7 @@ class Notebook:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         body = orjson.loads(environ["wsgi.input"].read())
+        time.sleep(self.slow_s)
         trouble = self._note(body["deal"], body["number"], environ.get("HTTP_IDEMPOTENCY_KEY", ""))
         if trouble == "hang up":
             raise HangUpError

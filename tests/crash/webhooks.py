@@ -24,8 +24,11 @@ class Hook:
     password: str
 
 
-def stage_change(deal: int, number: int, *, person: int | None = None) -> dict[str, Any]:
-    """Return the webhook of the `number`-th stage change of a deal; `value` carries the number."""
+def stage_change(deal: int, number: int, *, person: int | None = None, padding: int = 0) -> dict[str, Any]:
+    """Return the webhook of the `number`-th stage change of a deal; `value` carries the number.
+
+    padding: how many characters the title is long beside its words.
+    """
     return {
         "meta": {
             "action": "change", "entity": "deal", "entity_id": str(deal), "id": f"event-{deal}-{number}",
@@ -33,7 +36,7 @@ def stage_change(deal: int, number: int, *, person: int | None = None) -> dict[s
             "type": "general", "version": "2.0", "change_source": "app", "attempt": 1, "is_bulk_edit": False,
         },
         "data": {
-            "id": deal, "title": f"Deal {deal}", "value": number, "currency": "EUR", "status": "open",
+            "id": deal, "title": f"Deal {deal}" + padding * "x", "value": number, "currency": "EUR", "status": "open",
             "pipeline_id": 1, "stage_id": number + 1, "person_id": person or deal, "org_id": None, "owner_id": 1,
             "label_ids": [], "visible_to": "3", "add_time": "2026-11-01T10:00:00Z",
             "update_time": "2026-11-22T10:00:00Z", "custom_fields": {},
@@ -45,6 +48,7 @@ def stage_change(deal: int, number: int, *, person: int | None = None) -> dict[s
 class Sender:
     """Sends over `connections` kept-alive connections; one deal's webhooks follow each other on one of them.
 
+    padding: how much longer each webhook is than it need be, in characters.
     allowance: how many webhooks may leave, released by whoever sets the pace; without it nothing holds them.
     """
 
@@ -53,7 +57,8 @@ class Sender:
         self._connections = connections
         self._allowance = allowance
         self.accepted: dict[int, list[int]] = defaultdict(list)
-        self.refused: list[tuple[int, bytes]] = []
+        self.refused: list[tuple[int, dict[str, str], bytes]] = []
+        self.padding = 0
         self._lock = threading.Lock()
         basic = base64.b64encode(f"{hook.user}:{hook.password}".encode()).decode()
         self._headers = {"Content-Type": "application/json", "Authorization": f"Basic {basic}"}
@@ -89,7 +94,7 @@ class Sender:
             deal, number = mine.get()
             if self._allowance is not None:
                 self._allowance.acquire(timeout=max(0.0, deadline_s - time.monotonic()))
-            body = json.dumps(stage_change(deal, number)).encode()
+            body = json.dumps(stage_change(deal, number, padding=self.padding)).encode()
             while time.monotonic() < deadline_s:
                 try:
                     connection = connection or http.client.HTTPConnection(
@@ -108,7 +113,13 @@ class Sender:
                     if answer.status == 200:
                         self.accepted[deal].append(number)
                     else:
-                        self.refused.append((answer.status, text))
+                        self.refused.append(
+                            (
+                                answer.status,
+                                {name.lower(): value for name, value in answer.getheaders()},
+                                text,
+                            )
+                        )
                 if answer.status == 200:
                     break
                 time.sleep(0.05)
