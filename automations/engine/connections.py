@@ -234,9 +234,8 @@ class Connections(OpenedConnections):
     def budgets(self, connection_id: int) -> list[BudgetLeft]:
         """Return what is left of the account's budgets, those whose limit is known."""
         row = self.by_id(connection_id)
-        kind = self._registry.kinds.get(row.kind)
         memory = self.directory(connection_id)
-        found = [memory.left(pool) for pool in (kind.budgets if kind else ())]
+        found = [memory.left(pool) for pool in self.pools(row)]
         return [one for one in found if one is not None]
 
     def offered(self, connection_id: int, name: str) -> list[JsonObject]:

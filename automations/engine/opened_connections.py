@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from automations.clock import Clock
 from automations.engine import references
 from automations.engine.connection_settings import BEFORE, KEPT, UNTIL, parse_settings
-from automations.engine.contracts import ConnectionKind, JsonObject, OAuth
+from automations.engine.contracts import ConnectionKind, JsonObject, OAuth, Pool
 from automations.engine.grants import SEALED_AS, Grant
 from automations.engine.masking import Masker
 from automations.engine.registry import Registry, nearest
@@ -165,6 +165,14 @@ class OpenedConnections:
             oauth=kind.oauth(settings),
             grant=grant,
         )
+
+    def pools(self, row: Connection) -> Sequence[Pool]:
+        """Return the budgets that an account's calls are paid from, as far as its settings can be read."""
+        kind = self._registry.kinds.get(row.kind)
+        try:
+            return kind.budgets_of(self.open(row.id or 0).settings) if kind else ()
+        except AutomationError:
+            return kind.budgets if kind else ()
 
     def reveal(self, name: str) -> JsonObject:
         """Return every setting in clear, for the command that asks for it by name. Tokens stay sealed."""
