@@ -100,8 +100,7 @@ def read_url(url: str, params: Mapping[str, object] | None = None) -> Target:
     blank or control characters, a backslash, `.` or `..` in its path, or more than 2048 characters.
     """
     target = _read(url)
-    if params:
-        target = replace(target, path=_with_query(target.path, params))
+    target = replace(target, path=_with_query(target.path, params)) if params else target
     if len(target.url) > LONGEST_URL:
         raise _bad_url(f"it is longer than {LONGEST_URL} characters")
     return target
@@ -123,8 +122,7 @@ def _read(url: str) -> Target:
     if parsed.fragment is not None:
         raise _bad_url("it has a part after #, which is never sent")
     host = (parsed.host or "").lower()
-    is_name = len(host) <= 253 and _NAME.fullmatch(host)
-    if "%" in authority or not (is_name or _BRACKETED.fullmatch(host)):
+    if "%" in authority or not ((len(host) <= 253 and _NAME.fullmatch(host)) or _BRACKETED.fullmatch(host)):
         raise _bad_url("its host is not a name or an IP address")
     # parse_url has taken dot segments out already, so the text as it came is looked at.
     if _DOTS.search(url.split("?", 1)[0].partition("://")[2]):
