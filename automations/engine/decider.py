@@ -179,7 +179,13 @@ class Decider:
                 problem=f"its content could not be read ({type(error).__name__}); no recipe saw it",
             )  # fmt: skip
         return Seen(
-            event.id, event.connection_id, kind, occurrence, self._connections.directory(event.connection_id)
+            event.id,
+            event.connection_id,
+            kind,
+            occurrence,
+            self._connections.directory(event.connection_id),
+            event.occurred_at,
+            event.origin == EventOrigin.BACKFILL,
         )
 
     def _decided(self, event: StoredEvent, seen: Seen, facts: Facts) -> DecidedEvent:

@@ -6,7 +6,12 @@ and no time from those that may run, and going on is turning it back.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+from automations.engine.changes import NewRun
 from automations.engine.lanes import Lanes
+from automations.engine.leases import marks
 from automations.model.database import Database
 from automations.model.statements import Statements
 
@@ -17,6 +22,24 @@ _BATCH = 500
 def turned(connection_id: int) -> int:
     """Return the number that holds back what would talk to a connection, and the connection for that number."""
     return -1 - connection_id
+
+
+def held_still(database: Database, connection: Statements, runs: Sequence[NewRun]) -> list[NewRun]:
+    """Return new runs with those let go whose recipe a person let go on since they were checked.
+
+    Asked before their lanes are locked; until the transaction ends nobody can end the stops that hold the others.
+    """
+    recipes = sorted({run.recipe_id for run in runs if run.reason_kind == HELD})
+    if not recipes:
+        return list(runs)
+    sql = _HOLDING.format(marks=marks(recipes), lock="" if database.on_sqlite else " FOR SHARE")
+    holding = {row[0] for row in connection.exec_driver_sql(database.sql(sql), tuple(recipes))}
+    return [
+        run
+        if run.reason_kind != HELD or run.recipe_id in holding
+        else replace(run, connection_id=turned(run.connection_id), reason="", reason_kind="")
+        for run in runs
+    ]
 
 
 def let_held_go(database: Database, connection: Statements, recipe_id: int) -> int:
@@ -38,6 +61,8 @@ def cancel_held(database: Database, connection: Statements, recipe_id: int, now:
         lanes.let_next_go(connection, left, now)
     return len(ids)
 
+
+_HOLDING = "SELECT recipe_id FROM stop WHERE over_at IS NULL AND kind='fuse' AND recipe_id IN ({marks}){lock}"
 
 _LET_GO = """
 UPDATE run SET connection_id=-1-connection_id, reason='', reason_kind=''

@@ -14,6 +14,7 @@ from typing import Any
 
 from automations.clock import Clock
 from automations.engine.changes import Changes, Claim, Closing, DecidedEvent, Opening, RunUpdate
+from automations.engine.held_runs import held_still
 from automations.engine.lanes import Lanes
 from automations.engine.leases import Leases, in_chunks, marks
 from automations.engine.made_events import MadeEvents
@@ -64,7 +65,8 @@ class Ledger(Leases):
                     for e in mine
                 ],
             )
-            return self._newcomers.insert(connection, [run for event in mine for run in event.runs], now)
+            runs = held_still(self._database, connection, [run for event in mine for run in event.runs])
+            return self._newcomers.insert(connection, runs, now)
 
     def _not_told_yet(
         self, connection: Statements, decided: Sequence[DecidedEvent]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import structlog
 from sqlmodel import col, select
@@ -25,6 +26,8 @@ from automations.model.recipe import Recipe
 
 DEPTH_MAX = 5
 NAMED_AT_MOST = 12
+#: An event happens while our call is under way; the rest is room for clocks that differ.
+ECHO_WITHIN = timedelta(minutes=5)
 _log = structlog.get_logger("loop_guard")
 
 
@@ -48,13 +51,18 @@ class Standing:
 
 @dataclass(frozen=True)
 class Seen:
-    """An event that is being decided. directory: what is remembered of its account."""
+    """An event that is being decided. directory: what is remembered of its account.
+
+    occurred_at: when its sender says that it happened. is_backfill: a record as it stands, which nobody changed now.
+    """
 
     event_id: int
     connection_id: int
     kind: ConnectionKind
     occurrence: Occurrence
     directory: DirectoryLike
+    occurred_at: datetime | None = None
+    is_backfill: bool = False
 
 
 class LoopGuard:
@@ -69,7 +77,7 @@ class LoopGuard:
     def standings(self, events: Sequence[Seen]) -> dict[int, Standing | Undecided]:
         """Return where each event stands, by its id; UNDECIDED where a reply must come first."""
         found = {seen.event_id: Standing(str(seen.event_id)) for seen in events}
-        circling = [seen for seen in events if seen.kind.may_circle]
+        circling = [seen for seen in events if seen.kind.may_circle and not seen.is_backfill]
         if not circling:
             return dict(found)
         self._hopped(circling, found)
@@ -105,7 +113,8 @@ class LoopGuard:
         if not recent:
             return
         for seen, imprint in pairs:
-            footprints = [one for subject in _subjects(imprint) for one in recent.get(subject, ())]
+            found_here = (one for subject in _subjects(imprint) for one in recent.get(subject, ()))
+            footprints = [one for one in found_here if _may_have_caused(one, seen)]
             answer = whose(imprint, footprints, now)
             if isinstance(answer, Undecided):
                 found[seen.event_id] = answer
@@ -154,6 +163,11 @@ def _imprint_of(seen: Seen) -> Imprint | None:
     except Exception as error:  # noqa: BLE001 - a connector's bug must not stop the others
         _log.exception("imprint.failed", event_id=seen.event_id, error=type(error).__name__)
         return None
+
+
+def _may_have_caused(footprint: Footprint, seen: Seen) -> bool:
+    """Tell whether an event came soon enough after a write: the same value much later is somebody else's."""
+    return seen.occurred_at is None or seen.occurred_at - footprint.written_at < ECHO_WITHIN
 
 
 def _subjects(imprint: Imprint) -> tuple[str, ...]:

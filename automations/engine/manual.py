@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from automations.clock import Clock
 from automations.engine.lanes import Lanes
+from automations.engine.new_runs import PLACE_IN_CHAIN
 from automations.errors import InputError
 from automations.model.columns import micros
 from automations.model.connection import Connection
@@ -116,7 +117,7 @@ class ManualWork:
             lane is not None and run.lane is None and bool(self._lanes.occupied(session.connection(), [lane]))
         )
         if _was_never_judged(run):
-            run.memory = {"undetermined": True}
+            run.memory = {**(run.memory or {}), "undetermined": True}
         run.lane = lane
         run.status, run.reason, run.reason_kind = RunStatus.QUEUED, "", ""
         run.claims_without_end, run.finished_at = 0, None
@@ -140,7 +141,8 @@ def _lane(recipe_id: int, record_key: str) -> str:
 
 def _was_never_judged(run: Run) -> bool:
     """Tell whether the run stopped before its recipe's conditions had let it pass."""
-    return run.status == RunStatus.PARKED and run.step_index < 0 and not run.memory
+    knows_nothing = not (run.memory or {}).keys() - PLACE_IN_CHAIN
+    return run.status == RunStatus.PARKED and run.step_index < 0 and knows_nothing
 
 
 def _deliveries(session: Session, run_id: int, status: DeliveryStatus) -> Sequence[Delivery]:

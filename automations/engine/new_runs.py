@@ -12,6 +12,9 @@ from automations.engine.decide import Ruling, Verdict
 from automations.engine.loop_guard import Standing
 from automations.model.states import RunStatus
 
+PLACE_IN_CHAIN = frozenset({"chain", "depth"})
+"""What a run's memory may hold before anything was found out about its event."""
+
 _STATUS = {
     Ruling.PASSED: RunStatus.QUEUED,
     Ruling.UNDETERMINED: RunStatus.QUEUED,

@@ -13,6 +13,7 @@ from automations.engine.compiled import CompiledRecipe, CompiledStep
 from automations.engine.contracts import JsonObject
 from automations.engine.definition import StepPart
 from automations.engine.done_before import CARRIED, Carried
+from automations.engine.new_runs import PLACE_IN_CHAIN
 from automations.engine.replay_choice import ReplayChoice, ReplayFrom
 from automations.engine.replay_family import EarlierDelivery, EarlierRun, Family
 from automations.model.states import CLOSED_DELIVERIES, DeliveryStatus, RunStatus
@@ -112,8 +113,8 @@ class Planner:
             return Refusal(
                 "nothing_failed", f"Every step of version {recipe.version} is done in run {old.id}."
             )
-        never_judged = bool(old.memory.get("undetermined")) or (old.step_index < 0 and not old.memory)
-        if never_judged:
+        knows_nothing = not old.memory.keys() - PLACE_IN_CHAIN
+        if old.memory.get("undetermined") or (old.step_index < 0 and knows_nothing):
             return plan
         memory = self._memory(plan, begin, settled, parts, edited)
         return replace(plan, begin=begin, judge=False, memory=memory, kept=tuple(self._kept(plan, begin)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from automations.engine.fuse import RUNS_MAX
@@ -124,3 +126,23 @@ def test_ending_what_is_not_held_back_is_refused(house: ToyHouse) -> None:
         stops(house).end("calm")
     with pytest.raises(NotFoundError):
         stops(house).end("nobody")
+
+
+def test_what_was_decided_while_a_person_let_it_go_on_is_not_left_behind(house: ToyHouse) -> None:
+    house.recipe("busy")
+    storm(house, RUNS_MAX + 1)
+    ledger = house.runner.ledger
+    decide = ledger.decide
+
+    def late(decided: Any) -> int:
+        ledger.decide = decide  # type: ignore[method-assign]
+        house.clock.advance(seconds=1)
+        stops(house).end("busy")
+        house.clock.advance(seconds=1)
+        return decide(decided)
+
+    ledger.decide = late  # type: ignore[method-assign]
+    storm(house, 1, first=100)
+    storm(house, 1, first=101)
+    assert stops(house).open() == []
+    assert house.target.texts()[-3:] == [f"1/{RUNS_MAX}", "1/100", "1/101"]

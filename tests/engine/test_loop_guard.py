@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlmodel import col, select
 
+from automations.engine.backfill import Wish
 from automations.engine.contracts import Imprint, Verb
 from automations.engine.footprints import Author, Footprints
 from automations.errors import OutcomeUnknownError, RejectedError
 from automations.model.guards import Lineage, Stop
 from tests.engine.conftest import ToyHouse
+from tests.engine.test_backfill import do_jobs
 from tests.engine.toy import arrival
 
 
@@ -214,3 +217,29 @@ def test_a_chain_keeps_its_beginning(house: ToyHouse) -> None:
         rows = session.exec(select(Lineage).order_by(col(Lineage.event_id))).all()
     assert [row.depth for row in rows] == [1, 2, 3, 4, 5, 6]
     assert {row.chain for row in rows} == {str(first.event_id)}
+
+
+def test_records_that_are_filled_in_are_nobodys_change(house: ToyHouse) -> None:
+    house.recipe("painter", paint())
+    house.thing(1, want="red")
+    house.work()
+    recipe_id = house.recipe("listener")
+    house.target.keep(1, "2026-11-20T10:00:00+00:00", by="api", color="red", n=7)
+    house.target.keep(2, "2026-11-20T10:00:00+00:00", by="api", color="blue", n=7)
+    house.assembly.backfills.start(recipe_id, Wish())
+    do_jobs(house)
+    house.work()
+    assert [text for text in house.target.texts() if text.endswith("/7")] == ["1/7", "2/7"]
+
+
+def test_a_value_that_comes_back_long_after_we_wrote_it_is_somebody_elses(house: ToyHouse) -> None:
+    house.recipe("painter", paint())
+    house.thing(1, want="red")
+    house.work()
+    house.clock.advance(minutes=10)
+    when = house.clock.now()
+    for n, color, before in ((1, "blue", "red"), (2, "red", "blue")):
+        told = arrival(1, n, previous={"color": before}, color=color, by="api", want=f"{color}ish")
+        house.send(replace(told, occurred_at=when))
+        house.work()
+    assert house.target.texts() == ["red", "blueish", "redish"]

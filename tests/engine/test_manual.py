@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 
 from automations.errors import InputError, OutcomeUnknownError, RejectedError, UnavailableError
 from tests.engine.conftest import ToyHouse
-from tests.engine.toy import arrival
+from tests.engine.toy import ToyConnection, arrival
 
 
 def lane_of(house: ToyHouse) -> list[tuple[int, str, bool]]:
@@ -219,3 +220,15 @@ def test_events_and_cancellations_at_once_leave_no_lane_stuck(house: ToyHouse) -
     for i in (1, 2):
         numbers = [int(t.split("/")[1]) for t in house.target.texts() if t.startswith(f"{i}/")]
         assert numbers == sorted(set(numbers))
+
+
+def test_a_run_deep_in_a_chain_is_judged_at_its_second_try_too(house: ToyHouse, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(ToyConnection, "counts_hops", True)
+    house.recipe(only_if="{{ thing.amount > 5 }}")
+    house.send(replace(arrival(1, amount="many"), hops=2))
+    house.work()
+    assert house.statuses() == ["parked"]
+    house.assembly.manual.try_now(1)
+    house.work()
+    assert (house.target.texts(), house.statuses()) == ([], ["parked"])
+    assert (house.assembly.history.run(1).run.memory or {})["depth"] == 2

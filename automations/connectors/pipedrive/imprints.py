@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from automations.connectors.pipedrive import listed
 from automations.engine.contracts import DirectoryLike, Imprint, JsonObject, Occurrence, Verb
 
 ME = "me"
@@ -106,9 +107,11 @@ def _touched(fields: JsonObject) -> list[Imprint]:
 
 
 def of_event(occurrence: Occurrence, directory: DirectoryLike) -> Imprint | None:
-    """Return what a write of ours would have left; None where a person or another user did it."""
+    """Return what a write of ours would have left; None where a person or another user did it, or nobody knows what."""
     facts, entity = occurrence.facts, occurrence.entity
     if entity not in _WRITABLE or facts.get("change_source") not in (None, "api"):
+        return None
+    if listed.was_is_unknown(occurrence):
         return None
     me, user = (directory.get(ME) or {}).get("id"), facts.get("user_id")
     if me is not None and user is not None and str(me) != str(user):

@@ -116,3 +116,10 @@ def test_both_sides_have_one_form(entity: str, written: dict[str, Any], found: d
 def test_zero_and_false_are_values_and_nothing_is_not() -> None:
     values = imprints.written_values("deal", {"value": 0, "is_archived": False, "title": ""})
     assert values == {"value": 0.0, "is_archived": False, "title": None}
+
+
+def test_a_swept_change_whose_old_values_nobody_knows_is_not_taken_for_ours() -> None:
+    known = happened("change", {"id": 5, "title": "A"}, {"title": "B"}, listed="sweep")
+    unknown = happened("change", {"id": 5, "title": "A"}, None, listed="sweep")
+    assert told(known) is not None
+    assert told(unknown) is None
