@@ -53,10 +53,16 @@ class Settings(BaseSettings):
         default=30, ge=1, le=3650, description="Days that history is kept; parked work stays."
     )
     loop_depth: int = Field(
-        default=5, ge=0, le=50, description="Runs that may follow from each other's writes before a circle is cut."
+        default=5,
+        ge=0,
+        le=50,
+        description="Runs that may follow from each other's writes before a circle is cut.",
     )
     loop_runs: int = Field(
-        default=20, ge=2, le=100_000, description="Runs of one recipe for one record in ten minutes; more hold it back."
+        default=20,
+        ge=2,
+        le=100_000,
+        description="Runs of one recipe for one record in ten minutes; more hold it back.",
     )
     workers: int = Field(
         default_factory=_spare_cores, ge=1, le=64, description="Worker processes of `serve`."

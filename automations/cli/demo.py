@@ -48,13 +48,15 @@ summer tide timber tulip valley velvet violet walnut willow winter wren
 @click.option(
     "--instance",
     type=click.Path(path_type=Path),
-    default=Path("instance/demo"),
-    show_default=True,
+    default=None,
+    show_default="demo in the instance folder",
     help="Folder of the demo's database; delete it to begin anew.",
 )
-def demo(host: str, port: int, instance: Path) -> None:
+def demo(host: str, port: int, instance: Path | None) -> None:
     """Start everything on this machine, with sandbox accounts and two recipes switched on."""
     set_up_logs()
+    # A folder of its own also where AUTOMATIONS_INSTANCE names one: a trial never touches a real installation.
+    instance = instance or Path(os.environ.get("AUTOMATIONS_INSTANCE", "instance")) / "demo"
     os.environ["AUTOMATIONS_INSTANCE"] = str(instance.absolute())
     os.environ.setdefault("AUTOMATIONS_PUBLIC_URL", f"http://127.0.0.1:{port}")
     os.environ.setdefault("AUTOMATIONS_ALLOWED_NETWORKS", "127.0.0.0/8")

@@ -46,7 +46,11 @@ class RecipeLine:
         """`on`, `parked` (wants a person), `off` or `draft`."""
         if self.view.published is None:
             return "draft"
-        if self.stops or self.counts.get("parked") or ((self.paused or self.warnings) and self.view.recipe.enabled):
+        if (
+            self.stops
+            or self.counts.get("parked")
+            or ((self.paused or self.warnings) and self.view.recipe.enabled)
+        ):
             return "parked"
         return "on" if self.view.recipe.enabled else "off"
 
