@@ -216,7 +216,9 @@ class Decider:
     def _in_turn(
         self, event: StoredEvent, seen: Seen, recipe: CompiledRecipe, place: Place
     ) -> Verdict | None:
-        """Return why a made event comes too late for a recipe: it would bring back an older state of its record."""
+        """Return why a recipe has no need of an event: it was told already, or of a newer state of the record."""
+        if already := place.told_to(recipe):
+            return Verdict(Ruling.NOT_TRIGGERED, f"{already} had told the same already")
         if place.made is None:
             return None
         other = self._made.overtaken(

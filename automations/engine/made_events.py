@@ -9,19 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from automations.engine.compiled import CompiledRecipe
 from automations.engine.contracts import Arrival, ConnectionKind, Occurrence, RecordState, topic_fits
 from automations.engine.intake import insert_events
 from automations.engine.leases import in_chunks, marks
-from automations.model.columns import micros, storable_key
+from automations.model.columns import micros, moment, storable_key
 from automations.model.database import Database
 from automations.model.packing import unpack
 from automations.model.statements import Statements
 from automations.model.states import EventOrigin
 
 MADE = frozenset({EventOrigin.BACKFILL, EventOrigin.SWEEP})
+#: A list and a webhook tell the time of one deletion a little differently.
+SAME_DELETE_WITHIN = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -47,26 +49,50 @@ class Made:
 
 
 @dataclass(frozen=True)
+class Twin:
+    """A swept event that may tell what another tells."""
+
+    event_id: int
+    topic: str
+    occurred_at: datetime | None
+
+    def tells(self, state: RecordState) -> bool:
+        """Tell whether it is this happening: a record may be deleted, brought back, and deleted again."""
+        if state.known_as != "delete" or state.at is None or self.occurred_at is None:
+            return True
+        return abs(state.at - self.occurred_at) < SAME_DELETE_WITHIN
+
+
+@dataclass(frozen=True)
 class Facts:
     """What a batch of undecided events must know of made ones: those in it, and those that others may repeat.
 
-    twins: (connection, record, known_as) -> the swept event that tells the same.
+    twins: (connection, record, known_as) -> the newest swept event that tells the same.
     """
 
     made: Mapping[int, Made]
-    twins: Mapping[tuple[int, str, str], int]
+    twins: Mapping[tuple[int, str, str], Twin]
 
 
 @dataclass(frozen=True)
 class Place:
     """How an event stands to others. taking: the swept event whose happening it takes, perhaps itself.
 
-    problem: why it goes through nothing; empty where it may.
+    told: a swept event that tells a part of it, to the recipes that look at its topic. problem: why it goes through
+    nothing; empty where it may.
     """
 
     made: Made | None = None
     taking: int | None = None
+    told: Twin | None = None
     problem: str = ""
+
+    def told_to(self, recipe: CompiledRecipe) -> str:
+        """Return what told a recipe of it already; empty for nothing."""
+        if self.told is None:
+            return ""
+        looks_at = recipe.trigger.looks_at(recipe.trigger_fields)
+        return f"event {self.told.event_id}" if topic_fits(self.told.topic, looks_at) else ""
 
     def is_for(self, recipe_id: int) -> bool:
         """Tell whether a recipe may see it at all."""
@@ -122,14 +148,19 @@ class MadeEvents:
         if not made_ids and not keys:
             return Facts({}, {})
         made: dict[int, Made] = {}
-        twins: dict[tuple[int, str, str], int] = {}
+        twins: dict[tuple[int, str, str], Twin] = {}
         with self._database.read_plain() as connection:
             for some in in_chunks(made_ids):
                 for row in connection.exec_driver_sql(self._sql(_ABOUT.format(marks(some))), tuple(some)):
                     made[row[0]] = Made(row[0], row[1], bool(row[2]), row[3], row[4])
             for chunk in in_chunks(sorted(keys)):
                 found = connection.exec_driver_sql(self._sql(_TWINS.format(marks(chunk))), tuple(chunk))
-                twins.update({(row[0], row[1], row[2]): row[3] for row in found})
+                twins.update(
+                    {
+                        (row[0], row[1], row[2]): Twin(row[3], row[4], moment(row[5]) if row[5] else None)
+                        for row in found
+                    }
+                )
         return Facts(made, twins)
 
     def place_of(
@@ -146,17 +177,20 @@ class MadeEvents:
         if made is not None:
             if not made.known_as:
                 return Place(made)
-            other = self._arrived_meanwhile(made, connection_id, key, kind)
+            other = self._arrived_meanwhile(made, connection_id, key, kind, occurrence.topic)
             problem = f"event {other} told the same by itself" if other is not None else ""
-            return Place(made, None if problem else event_id, problem)
+            return Place(made, None if problem else event_id, problem=problem)
         if not facts.twins or not key:
             return Place()
         state = kind.state_of(occurrence)
         twin = facts.twins.get((connection_id, key, state.known_as)) if state is not None else None
-        return Place(taking=twin)
+        if state is None or twin is None or not twin.tells(state):
+            return Place()
+        # A list shows what a merge left behind as a mere change: who waits for the merge has not heard of it.
+        return Place(taking=twin.event_id) if twin.topic == occurrence.topic else Place(told=twin)
 
     def _arrived_meanwhile(
-        self, made: Made, connection_id: int, record_key: str, kind: ConnectionKind
+        self, made: Made, connection_id: int, record_key: str, kind: ConnectionKind, swept_topic: str
     ) -> int | None:
         """Return the event that told by itself what a swept one tells, stored after the two were compared."""
         with self._database.read_plain() as connection:
@@ -165,7 +199,7 @@ class MadeEvents:
             ).all()
         for event_id, topic, payload in rows:
             state = _state(kind, topic, payload)
-            if state is not None and state.known_as == made.known_as:
+            if state is not None and state.known_as == made.known_as and topic == swept_topic:
                 return int(event_id)
         return None
 
@@ -221,7 +255,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?)
 """
 _ABOUT = "SELECT event_id, only_recipe_id, again, known_as, seen_upto FROM made_event WHERE event_id IN ({})"
 _TWINS = """
-SELECT connection_id, record_key, known_as, event_id FROM made_event WHERE record_key IN ({}) AND known_as<>''
+SELECT m.connection_id, m.record_key, m.known_as, m.event_id, e.topic, e.occurred_at
+FROM made_event m JOIN event e ON e.id=m.event_id WHERE m.record_key IN ({}) AND m.known_as<>'' ORDER BY m.event_id
 """
 _LATER = """
 SELECT id, topic, payload FROM event WHERE record_key=? AND id>? AND connection_id=? AND id<>?

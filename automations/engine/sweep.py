@@ -117,18 +117,24 @@ class Sweep(JobKind):
         client: Any,
     ) -> tuple[int, int]:
         """Store what is missing; return how many happenings there were, and how many of them were missing."""
-        here = self._arrived.of(connection_id, kind, {one.record_key for one in arrivals})
+        here = self._arrived.of(connection_id, kind, {one.record_key for one in arrivals}, since)
         makings: list[Making] = []
-        for arrival in arrivals:
-            state = kind.state_of(kind.read(arrival.topic, arrival.payload))
-            if state is None or here.has(arrival.record_key, state):
-                continue
-            whole = kind.with_previous(arrival, here.newest(arrival.record_key), since, client)
-            if whole is None:
-                continue
-            named = replace(whole, dedupe_key=f"sweep/{whole.dedupe_key}")
-            makings.append(Making(named, known_as=state.known_as, seen_upto=here.upto))
+        try:
+            for arrival in arrivals:
+                state = kind.state_of(kind.read(arrival.topic, arrival.payload))
+                if state is None or here.has(arrival.record_key, state):
+                    continue
+                whole = kind.with_previous(arrival, here.newest(arrival.record_key), since, client)
+                if whole is None:
+                    continue
+                named = replace(whole, dedupe_key=f"sweep/{whole.dedupe_key}")
+                makings.append(Making(named, known_as=state.known_as, seen_upto=here.upto))
+        finally:
+            # Where the account rests in the middle, the next try begins behind what was found by then.
+            self._store(connection_id, makings)
+        return len(arrivals), len(makings)
+
+    def _store(self, connection_id: int, makings: Sequence[Making]) -> None:
         if self._made.store(connection_id, makings, EventOrigin.SWEEP, self._clock.now()):
             self._ring()
             _log.info("sweep.recovered", connection_id=connection_id, events=len(makings))
-        return len(arrivals), len(makings)

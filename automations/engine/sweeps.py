@@ -29,6 +29,9 @@ DOWN_AFTER = timedelta(minutes=5)
 IN_TROUBLE_EVERY = timedelta(minutes=10)
 # A sender tries a webhook again for some minutes; what may still come by itself is left to the next look.
 ON_THEIR_WAY = timedelta(minutes=5)
+# A record may change twice within a second, the unit of its time, and clocks differ by some: only what has come to
+# rest is listed, so that no listed state stands for a change that follows it.
+AT_REST = timedelta(seconds=10)
 
 _ALIVE = "sweep.alive"
 
@@ -107,6 +110,7 @@ class Sweeps:
         since: datetime | None = None,
     ) -> Job | None:
         assert connection.id is not None
+        until = min(until, self._clock.now() - AT_REST)
         begins = {
             entity: min(mark.swept_until - OVERLAP, since or mark.swept_until)
             for entity, mark in self._marks.of(connection.id).items()

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from automations.engine.arrived import Here
+from automations.engine.contracts import Arrival, Occurrence, RecordState
+from automations.engine.made_events import Twin
 from automations.errors import InputError, NotFoundError, UnavailableError
 from automations.model.states import ConnectionState
 from tests.engine.conftest import ToyHouse
 from tests.engine.test_backfill import do_jobs
-from tests.engine.toy import arrival
+from tests.engine.toy import ThingHappened, arrival
+from tests.engine.toy_records import ListsThings
+
+
+class ThingMerged(ThingHappened):
+    """Two things were merged."""
+
+    key = "toy.thing_merged"
+    topics = ("thing.merged",)
 
 
 def at(house: ToyHouse, **ago: float) -> str:
@@ -255,6 +267,86 @@ def test_what_was_given_up_for_room_counts_as_arrived(house: ToyHouse) -> None:
         connection.exec_driver_sql(house.assembly.database.sql("UPDATE event SET payload=?"), (b"",))
     house.target.keep(1, at(house, minutes=5), name="new")
     assert sweep(house) == "expected 1, received 1, recovered 0"
+
+
+def test_what_was_given_up_for_room_long_ago_hides_nothing_that_is_missed_now(house: ToyHouse) -> None:
+    old(house, 1)
+    watched(house)
+    hook(house, 1, at(house, minutes=9), "first")
+    house.work()
+    with house.assembly.database.connect_for_write() as connection:
+        connection.exec_driver_sql(house.assembly.database.sql("UPDATE event SET payload=?"), (b"",))
+    sweep(house)
+    house.clock.advance(hours=2)
+    house.target.keep(1, at(house, minutes=5), name="new")
+    sweep(house)
+    house.clock.advance(hours=2)
+    house.target.keep(1, at(house, minutes=5), name="newer")
+    assert sweep(house) == "expected 1, received 0, recovered 1"
+
+
+def test_a_second_change_within_the_same_second_is_not_lost_to_the_sweep(house: ToyHouse) -> None:
+    old(house, 1)
+    watched(house)
+    when = at(house, seconds=1)
+    house.target.keep(1, when, name="first")
+    sweep(house)
+    hook(house, 1, when, "second")
+    house.work()
+    assert house.target.texts()[-1] == "1 second"
+
+
+def test_an_account_that_rests_again_and_again_is_looked_through_at_last(
+    house: ToyHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old(house, *range(1, 7))
+    watched(house)
+    for number in range(1, 7):
+        house.target.keep(number, at(house, minutes=5), name="new")
+    with_previous = ListsThings.with_previous
+    calls: list[str] = []
+
+    def tiring(self: ListsThings, given: Arrival, *more: Any) -> Arrival | None:
+        calls.append(given.record_key)
+        if len(calls) % 3 == 0:
+            raise UnavailableError("Toy rests.")
+        return with_previous(self, given, *more)
+
+    monkeypatch.setattr(ListsThings, "with_previous", tiring)
+    sweep(house)
+    assert sorted(house.target.texts()) == [f"{number} new" for number in range(1, 7)]
+    assert len(calls) == 8
+
+
+@pytest.mark.parametrize("swept_first", [True, False])
+def test_a_merge_that_a_sweep_saw_as_a_change_still_reaches_who_waits_for_merges(
+    house: ToyHouse, swept_first: bool
+) -> None:
+    house.assembly.registry.triggers["toy.thing_merged"] = ThingMerged  # type: ignore[index]
+    old(house, 1)
+    watched(house)
+    house.recipe("merges", [house.step("merged {{ thing.id }}")], trigger={"key": "toy.thing_merged"})
+    when = at(house, minutes=2)
+    house.target.keep(1, when, name="new")
+    house.assembly.sweeps.start("toys")
+    house.assembly.jobs.work_due("w/1/a")
+    if swept_first:
+        house.work()
+    told = arrival(1, 5, at=when, made_at="2026-01-01T00:00:00+00:00", name="new")
+    house.send(replace(told, topic="thing.merged"))
+    house.work()
+    assert sorted(house.target.texts()) == ["1 new", "merged 1"]
+
+
+def test_a_record_that_is_deleted_a_second_time_is_told_again() -> None:
+    noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    first, later = RecordState("delete", noon), RecordState("delete", noon + timedelta(days=2))
+    about = RecordState("delete", noon + timedelta(seconds=2))
+    twin = Twin(7, "deal.delete", noon)
+    assert [twin.tells(state) for state in (first, about, later)] == [True, True, False]
+    here = Here(9)
+    here.add("deal:1", first, Occurrence("deal.delete", "deal", {}))
+    assert [here.has("deal:1", state) for state in (first, about, later)] == [True, True, False]
 
 
 @pytest.mark.parametrize("house", ["sqlite"], indirect=True)
