@@ -6,7 +6,7 @@ and put back under their own ids in one transaction; their pages come free, and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -18,6 +18,7 @@ from automations.model.database import Database
 
 RIPE_AFTER: Final = timedelta(hours=1)
 ROWS_AT_ONCE: Final = 300
+NEAR: Final = 10
 LEARN_FROM: Final = 64
 LEARN_LEAST: Final = 20
 LEARN_AGAIN_AFTER: Final = timedelta(days=14)
@@ -84,7 +85,7 @@ class Packer:
                 ]
         last = rows[-1][0]
         if changes:
-            self._write(one, rows[0][0], last, changes)
+            self._write(one, changes)
         self._set_mark(one, last if len(rows) == ROWS_AT_ONCE else upto)
         return Packed(len(rows), sum(len(old) - len(new) for _, _, old, new in changes), more=True)
 
@@ -98,9 +99,9 @@ class Packer:
 
     # -- writing
 
-    def _write(self, one: Packable, first: int, last: int, changes: list[tuple[int, str, Any, Any]]) -> None:
+    def _write(self, one: Packable, changes: list[tuple[int, str, Any, Any]]) -> None:
         if self._database.on_sqlite:
-            rewrite(self._database, one.table, first, last, changes)
+            rewrite(self._database, one.table, changes)
             return
         with self._database.connect_for_write() as connection:
             for column in one.columns:
@@ -176,14 +177,30 @@ class Packer:
             return str(connection.exec_driver_sql(sql, (name,)).scalar() or "")
 
 
-def rewrite(
-    database: Database, table: str, first: int, last: int, changes: Sequence[tuple[int, str, Any, Any]]
-) -> None:
-    """Put other values into the rows of an id range of SQLite, and the rows into as few pages as they need.
+def rewrite(database: Database, table: str, changes: Sequence[tuple[int, str, Any, Any]]) -> None:
+    """Put other values into rows of SQLite, and these and those between them into as few pages as they need.
 
     changes: (id, column, value as it was read, new value); a row that somebody changed meanwhile keeps its own.
     """
     wanted = {(row_id, column): (old, new) for row_id, column, old, new in changes}
+    for first, last in stretches({row_id for row_id, _ in wanted}):
+        _rewrite(database, table, first, last, wanted)
+
+
+def stretches(ids: Collection[int]) -> list[tuple[int, int]]:
+    """Return the first and last of ids that lie near each other: far more rows may lie between than are meant."""
+    found: list[tuple[int, int]] = []
+    for row_id in sorted(ids):
+        if found and row_id - found[-1][1] <= NEAR:
+            found[-1] = (found[-1][0], row_id)
+        else:
+            found.append((row_id, row_id))
+    return found
+
+
+def _rewrite(
+    database: Database, table: str, first: int, last: int, wanted: Mapping[tuple[int, str], tuple[Any, Any]]
+) -> None:
     with database.unchecked() as cursor:
         rows = cursor.execute(
             f"SELECT * FROM {table} WHERE id BETWEEN ? AND ? ORDER BY id",  # noqa: S608 - our own names

@@ -125,6 +125,7 @@ class ReplayMaking:
         lock: bool,
     ) -> list[Replay]:
         self._catalog.refresh()
+        self._parts.clear()
         families = self._families.read(connection, run_ids, lock=lock)
         events = self._events(
             connection, [family.runs[run_id].event_id for run_id, family in families.items()]
@@ -238,7 +239,7 @@ class ReplayMaking:
         return found
 
     def _parts_of(self, version_id: int) -> Sequence[StepPart]:
-        """A version that was published never changes, so it is read once."""
+        """Within one transaction a version is read once; later its connections may have other names."""
         if version_id not in self._parts:
             with self._database.read() as session:
                 version = session.get(RecipeVersion, version_id)

@@ -102,7 +102,7 @@ class Retention:
             return 0
         if self._database.on_sqlite:
             changes = [(row[0], "payload", row[1], b"") for row in rows]
-            rewrite(self._database, "event", rows[0][0], rows[-1][0], changes)
+            rewrite(self._database, "event", changes)
         else:
             with self._database.connect_for_write() as connection:
                 connection.exec_driver_sql(

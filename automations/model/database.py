@@ -194,10 +194,12 @@ class Database:
                 cursor.execute("BEGIN IMMEDIATE")
                 try:
                     yield cursor
+                    cursor.execute("COMMIT")
                 except BaseException:
-                    cursor.execute("ROLLBACK")
+                    # A full disk may have ended it already; one left open would keep the switch below from working.
+                    if cursor.connection.in_transaction:
+                        cursor.execute("ROLLBACK")
                     raise
-                cursor.execute("COMMIT")
             finally:
                 cursor.execute("PRAGMA foreign_keys=ON")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from automations.engine.definition import parse_definition
-from automations.errors import InputError, NotFoundError, UnavailableError
+from automations.errors import InputError, NotFoundError, RejectedError, UnavailableError
 from tests.engine.conftest import ToyHouse
+from tests.engine.replaying import FAILED, replay, two_steps
 
 
 def test_recipes_of_all_versions_follow(house: ToyHouse) -> None:
@@ -88,3 +89,15 @@ def test_the_old_name_is_free_again(house: ToyHouse) -> None:
     connections.rename("toys", "acme toys")
     again = connections.save("toy", "toys", {"target": "x", "token": "t"})
     assert again.id != house.connection.id
+
+
+def test_a_replay_after_it_begins_where_the_run_stopped(house: ToyHouse) -> None:
+    house.recipe(steps=two_steps(house))
+    house.target.errors_for["second 1"] = [RejectedError("no"), RejectedError("no")]
+    house.thing(1)
+    house.work()
+    second = replay(house, 1, FAILED)
+    house.assembly.connections.rename("toys", "acme toys")
+    third = replay(house, second, FAILED)
+    assert house.target.texts() == ["first 1", "second 1"]
+    assert house.assembly.history.run(third).run.memory["begin"] == 1  # type: ignore[index]

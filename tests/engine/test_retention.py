@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from automations.engine.contracts import Arrival
-from automations.engine.packer import Packer
+from automations.engine.packer import Packer, stretches
 from automations.engine.retention import Retention
 from automations.engine.tidying import Tidied, Tidying
 from automations.errors import RejectedError, StorageUnavailableError
@@ -155,3 +155,8 @@ def test_usage_names_each_recipe_with_what_it_takes(house: ToyHouse) -> None:
     assert [(one.recipe, one.runs) for one in found.recipes] == [("Busy", 10)]
     assert found.recipes[0].bytes_about > 10 * 900
     assert house.assembly.usage.last() == found
+
+
+def test_what_lies_far_between_is_left_alone() -> None:
+    assert stretches([5, 1, 2, 900, 903]) == [(1, 5), (900, 903)]
+    assert stretches([]) == []

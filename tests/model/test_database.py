@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -159,3 +160,35 @@ def test_sqlite_is_set_as_the_promises_need(tmp_path: Path) -> None:
 def test_only_who_migrates_loads_what_migrates() -> None:
     code = "import sys, automations.assembly, automations.web.app; sys.exit('alembic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_rows_are_checked_again_after_a_commit_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(f"sqlite:///{tmp_path}/x.db", pool_size=1)
+    bare = database.bare
+
+    class NoRoom:
+        def __init__(self, cursor: Any) -> None:
+            self._cursor = cursor
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._cursor, name)
+
+        def execute(self, sql: str) -> Any:
+            if sql == "COMMIT":
+                raise database_module.sqlite_driver().OperationalError("database or disk is full")
+            return self._cursor.execute(sql)
+
+    @contextmanager
+    def without_room() -> Iterator[Any]:
+        with bare() as cursor:
+            yield NoRoom(cursor)
+
+    monkeypatch.setattr(database, "bare", without_room)
+    with pytest.raises(StorageUnavailableError), database.unchecked() as cursor:
+        cursor.execute("CREATE TABLE note (id INTEGER)")
+    with database.connect_for_read() as connection:
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+        assert connection.exec_driver_sql("SELECT COUNT(*) FROM sqlite_master").scalar() == 0
+    database.close()
