@@ -88,7 +88,8 @@ class Connections(OpenedConnections):
             )
         check_name(name)
         with self._database.write() as session:
-            row = session.exec(select(Connection).where(col(Connection.name) == name)).first()
+            found = session.exec(select(Connection).where(col(Connection.name) == name).with_for_update())
+            row = found.first()
             if row is not None and row.kind != kind:
                 raise InputError(f"{name!r} exists and is a {row.kind} connection. Choose another name.")
             old = self._values_of(row) if row else {}

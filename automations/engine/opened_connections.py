@@ -113,7 +113,7 @@ class OpenedConnections:
     def changing(self, connection_id: int) -> Iterator[tuple[Connection, dict[str, str]]]:
         """Yield the row and its opened secrets; both are stored as they are when the block ends."""
         with self._database.write() as session:
-            row = session.get(Connection, connection_id)
+            row = session.get(Connection, connection_id, with_for_update=True)
             if row is None:
                 raise NotFoundError(f"Connection {connection_id} is gone.")
             sealed = dict(self._sealer.open(row.name, row.sealed)) if row.sealed else {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from automations.engine.definition import parse_definition
@@ -101,3 +103,15 @@ def test_a_replay_after_it_begins_where_the_run_stopped(house: ToyHouse) -> None
     third = replay(house, second, FAILED)
     assert house.target.texts() == ["first 1", "second 1"]
     assert house.assembly.history.run(third).run.memory["begin"] == 1  # type: ignore[index]
+
+
+def test_secrets_that_are_stored_anew_meanwhile_stay_readable(house: ToyHouse) -> None:
+    connections = house.assembly.connections
+    renaming = threading.Thread(target=connections.rename, args=("toys", "acme toys"))
+    with connections.changing(house.connection.id or 0) as (_, sealed):
+        renaming.start()
+        # It waits for this block; without a lock it would be over by now.
+        renaming.join(timeout=0.5)
+        sealed["token"] = "fresh"
+    renaming.join()
+    assert connections.reveal("acme toys")["token"] == "fresh"
