@@ -21,7 +21,7 @@ import structlog
 
 from automations.assembly import Assembly
 from automations.cli.lazy import words_of
-from automations.cli.serving import DRAIN_S, only_one
+from automations.cli.serving import DRAIN_S, PARENT, only_one
 from automations.engine.jobs import Jobs
 from automations.engine.presence import Me, Presence, Present
 from automations.engine.workforce import Workforce
@@ -156,14 +156,16 @@ def _instance_id(folder: Path) -> str:
 
 
 def end_with_parent() -> None:
-    """End this process soon after its parent is gone, however that died."""
-    parent = os.getppid()
+    """End this process soon after its parent is gone, however that died, and be it before this was called."""
+    parent = int(os.environ.pop(PARENT, "") or os.getppid())
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.25)
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(DRAIN_S)
+        # Again and again: who is only starting up has nobody yet who would hear it.
+        for _ in range(round(DRAIN_S)):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(1)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True, name="parent").start()

@@ -27,6 +27,8 @@ from automations.settings import Settings, load_settings
 WEB_THREADS = 8
 DRAIN_S = 28.0
 RESTART_S = 0.5
+#: Tells children whose they are; one that asks the system may ask too late, and be told its next parent.
+PARENT = "AUTOMATIONS_PARENT_PROCESS"
 
 _log = structlog.get_logger("serving")
 
@@ -99,6 +101,7 @@ class WorkerKeeper:
 def run_web(settings: Settings, host: str, port: int, *, workers: int = 0) -> None:
     """Serve the pages and the inbound addresses, with `workers` worker processes beside. Returns at the end."""
     os.environ["AUTOMATIONS_INSTANCE"] = str(settings.instance)
+    os.environ[PARENT] = str(os.getpid())
     keeper = WorkerKeeper(workers)
     keeper.start()
     try:

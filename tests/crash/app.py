@@ -58,7 +58,8 @@ class App:
                 raise AssertionError(f"the app did not come up:\n{self.log.read_text()[-4000:]}")
         return self
 
-    def _comes_up(self, deadline_s: float) -> bool:
+    def spawn(self) -> subprocess.Popen[bytes]:
+        """Start it and wait for nothing."""
         serve = ["serve", "--port", str(self.port), "--workers", str(self.workers)]
         command = [*self._prefix, sys.executable, "-m", "automations", *serve]
         with self.log.open("ab") as log:
@@ -66,7 +67,11 @@ class App:
                 command, env=self._environment, stdout=log, stderr=log, start_new_session=True
             )
         self._groups.append(self._process.pid)
-        while time.monotonic() < deadline_s and self._process.poll() is None:
+        return self._process
+
+    def _comes_up(self, deadline_s: float) -> bool:
+        process = self.spawn()
+        while time.monotonic() < deadline_s and process.poll() is None:
             # What a parent that was killed alone left behind may still answer; that counts for nothing.
             if self.processes("web") and self.answers():
                 return True

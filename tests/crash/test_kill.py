@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -126,3 +127,20 @@ def test_a_web_process_that_dies_twice_at_once_is_started_again(tmp_path: Path) 
         wait_for(app.answers, 60)
         assert app.answers()
         assert app.stop() == 0
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("after_s", [0.0, 1.0])
+def test_a_parent_killed_while_its_children_start_leaves_nobody_behind(
+    tmp_path: Path, after_s: float
+) -> None:
+    with App(tmp_path) as app:
+        app.kill()
+        assert app.spawn()
+        wait_for(lambda: app.processes("web"), 30)
+        time.sleep(after_s)
+        orphans = app.processes("web") + app.processes("worker")
+        app.kill_one("parent", random.Random(1))
+        wait_for(lambda: not any(orphan.is_running() for orphan in orphans), 40)
+        assert [orphan.pid for orphan in orphans if orphan.is_running()] == []
