@@ -14,8 +14,8 @@ from automations.model.database import Database
 from automations.model.made import SweepMark
 
 _BEGIN = """
-INSERT INTO sweep_mark (connection_id, entity, swept_until, swept_at, expected, received, recovered, recovered_ever)
-VALUES (?, ?, ?, ?, 0, 0, 0, 0) ON CONFLICT (connection_id, entity) DO NOTHING
+INSERT INTO sweep_mark (connection_id, entity, begun_at, swept_until, swept_at, expected, received, recovered,
+  recovered_ever) VALUES (?, ?, ?, ?, ?, 0, 0, 0, 0) ON CONFLICT (connection_id, entity) DO NOTHING
 """
 _FORGET = "DELETE FROM sweep_mark WHERE connection_id=? AND entity=?"
 _PUT = """
@@ -48,7 +48,7 @@ class SweepMarks:
 
     def begin(self, connection_id: int, entities: Collection[str], now: datetime) -> None:
         """Begin to look after entities that nobody looked after before; what happened earlier is not missed."""
-        rows = [(connection_id, entity, micros(now), micros(now)) for entity in entities]
+        rows = [(connection_id, entity, micros(now), micros(now), micros(now)) for entity in entities]
         if rows:
             with self._database.connect_for_write() as connection:
                 connection.exec_driver_sql(self._database.sql(_BEGIN), rows)

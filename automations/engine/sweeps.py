@@ -112,7 +112,7 @@ class Sweeps:
         assert connection.id is not None
         until = min(until, self._clock.now() - AT_REST)
         begins = {
-            entity: min(mark.swept_until - OVERLAP, since or mark.swept_until)
+            entity: min(max(mark.swept_until - OVERLAP, mark.begun_at), since or mark.swept_until)
             for entity, mark in self._marks.of(connection.id).items()
         }
         wanted = [entity for entity in entities if begins[entity] < until]

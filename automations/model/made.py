@@ -37,8 +37,9 @@ class MadeEvent(SQLModel, table=True):
 class SweepMark(SQLModel, table=True):
     """How far one entity of one account was looked through for changes that did not arrive.
 
-    swept_until: everything before it is known. expected, received, recovered: what the last look found there, what
-    of it had arrived, and what was fetched; recovered_ever: since the beginning.
+    begun_at: since when somebody wants it; what happened before is not missed. swept_until: everything before it is
+    known. expected, received, recovered: what the last look found there, what of it had arrived, and what was
+    fetched; recovered_ever: since the beginning.
     """
 
     __tablename__ = "sweep_mark"
@@ -47,6 +48,7 @@ class SweepMark(SQLModel, table=True):
         sa_column=Column(Integer, ForeignKey("connection.id", ondelete="CASCADE"), primary_key=True)
     )
     entity: str = Field(sa_column=Column(Text, primary_key=True))
+    begun_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
     swept_until: datetime = Field(sa_column=Column(UtcTime, nullable=False))
     swept_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
     expected: int = Field(default=0, sa_column=Column(Integer, nullable=False))

@@ -77,6 +77,7 @@ def test_what_is_missing_is_fetched_and_what_arrived_is_not(house: ToyHouse) -> 
 
 def test_what_happened_before_anybody_waited_is_not_missed(house: ToyHouse) -> None:
     house.target.keep(1, at(house, minutes=30), name="early")
+    house.target.keep(2, at(house, minutes=1), name="a minute before")
     watched(house)
     assert sweep(house) == "expected 0, received 0, recovered 0"
 

@@ -67,6 +67,7 @@ def upgrade() -> None:
         "sweep_mark",
         sa.Column("connection_id", sa.Integer(), nullable=False),
         sa.Column("entity", sa.Text(), nullable=False),
+        sa.Column("begun_at", columns.UtcTime(), nullable=False),
         sa.Column("swept_until", columns.UtcTime(), nullable=False),
         sa.Column("swept_at", columns.UtcTime(), nullable=False),
         sa.Column("expected", sa.Integer(), nullable=False),
