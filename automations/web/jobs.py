@@ -28,12 +28,16 @@ _WORDS = {"done": "looked at", "made": "made", "skipped": "left out", "failed": 
 
 @dataclass(frozen=True)
 class JobLine:
-    """One job as pages show it. counts: what was counted, in the words of its kind; nothing that is zero."""
+    """One job as pages show it. counts: what was counted, in the words of its kind; nothing that is zero.
+
+    unit: what is counted, in the plural.
+    """
 
     job: Job
     title: str
     sentence: str
     counts: dict[str, int]
+    unit: str = "records"
 
     @property
     def mark(self) -> str:
@@ -61,7 +65,8 @@ def line_of(job: Job) -> JobLine:
     words = {**_WORDS, **(kind.words if kind else {})}
     counts = {words[name]: getattr(job, name) for name in _WORDS}
     shown = {word: count for word, count in counts.items() if count or word == words["done"]}
-    return JobLine(job, kind.title if kind else job.kind, services().jobs.sentence(job), shown)
+    title, unit = (kind.title, kind.unit) if kind else (job.kind, "records")
+    return JobLine(job, title, services().jobs.sentence(job), shown, unit)
 
 
 @blueprint.get("")

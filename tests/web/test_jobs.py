@@ -39,7 +39,7 @@ def test_a_job_shows_how_far_it_is_and_htmx_asks_again(toys: ToyHouse, job_id: i
     do_jobs(toys)
     over = page.get(f"/jobs/{job_id}")
     assert "hx-trigger" not in over
-    assert "<dt>There are</dt><dd>400</dd>" in over
+    assert "<dt>There are</dt><dd>400 records</dd>" in over
     assert "400 sent through" in page.get("/jobs")
 
 
