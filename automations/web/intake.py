@@ -65,8 +65,12 @@ class IntakeGate:
         except InputError as error:
             status, body = error.status, _error(error.code, error.message)
         except StorageUnavailableError as error:
-            status, body = 503, _error("unavailable", error.message)
-            headers = (("Retry-After", str(random.randint(5, 15))),)  # noqa: S311 - spreads callers, hides nothing
+            status, body, headers = 503, _error("unavailable", error.message), _come_again()
+        except OSError as error:
+            # Such as no file that may still be opened: a fact of the machine, which passes.
+            _log.warning("intake.machine_trouble", error=type(error).__name__, number=error.errno)
+            said = "This machine cannot take the event just now. Send it again in some seconds."
+            status, body, headers = 503, _error("unavailable", said), _come_again()
         except Exception as error:  # noqa: BLE001 - whatever arrived, the caller gets an answer and the log the rest
             _log.exception("intake.failed", error=type(error).__name__)
             status, body = 500, _error("internal", "The event was not stored. Send it again later.")
@@ -163,6 +167,10 @@ def _is_right(address: Address, basic: tuple[bytes, bytes] | None) -> bool:
 
 def _as_text(basic: tuple[bytes, bytes] | None) -> tuple[str, str] | None:
     return (basic[0].decode("utf-8", "replace"), basic[1].decode("utf-8", "replace")) if basic else None
+
+
+def _come_again() -> tuple[tuple[str, str], ...]:
+    return (("Retry-After", str(random.randint(5, 15))),)  # noqa: S311 - spreads callers, hides nothing
 
 
 def _error(code: str, message: str) -> bytes:

@@ -55,7 +55,13 @@ class WriteKeyGate:
             status, body = error.status, _error(error.code, error.message)
         except StorageUnavailableError as error:
             status, body = 503, _error("unavailable", error.message)
-            headers.append(("Retry-After", str(random.randint(5, 15))))  # noqa: S311 - spreads callers, hides nothing
+            headers.append(_come_again())
+        except OSError as error:
+            # Such as no file that may still be opened: a fact of the machine, which passes.
+            _log.warning("intake.machine_trouble", error=type(error).__name__, number=error.errno)
+            said = "This machine cannot take it just now. Send it again in some seconds."
+            status, body = 503, _error("unavailable", said)
+            headers.append(_come_again())
         except Exception as error:  # noqa: BLE001 - whatever arrived, the caller gets an answer and the log the rest
             _log.exception("intake.failed", error=type(error).__name__)
             status, body = 500, _error("internal", "Nothing was stored. Send it again later.")
@@ -164,6 +170,10 @@ def _key_in(body: bytes) -> bytes:
             raise InputError("The body is not valid JSON.", code="bad_json") from None
     found = value.get("writeKey") if isinstance(value, dict) else None
     return found.encode("utf-8", "replace") if isinstance(found, str) else b""
+
+
+def _come_again() -> tuple[str, str]:
+    return ("Retry-After", str(random.randint(5, 15)))  # noqa: S311 - spreads callers, hides nothing
 
 
 def _error(code: str, message: str) -> bytes:
