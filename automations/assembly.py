@@ -58,6 +58,7 @@ from automations.engine.sweep import Sweep
 from automations.engine.sweeps import LOOK_EVERY, Sweeps
 from automations.engine.testrun import TestRuns
 from automations.engine.tidying import Tidying
+from automations.engine.tokens import Tokens
 from automations.engine.usage import UsageBook
 from automations.engine.workforce import Workforce
 from automations.errors import AutomationError
@@ -181,6 +182,10 @@ class Assembly:
     @cached_property
     def account_changes(self) -> AccountChanges:
         return AccountChanges(self.database, self.registry, self.connections)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        return Tokens(self.database, self.clock)
 
     @cached_property
     def people(self) -> People:

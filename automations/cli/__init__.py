@@ -22,6 +22,7 @@ PLACES = {
     "job": Place(f"{_HERE}.jobs", "job", "Look after long work: backfills, sweeps, replays."),
     "subscription": Place(f"{_HERE}.subscriptions", "subscription", "Look after webhooks in other products."),
     "user": Place(f"{_HERE}.users", "user", "Say who may sign in."),
+    "token": Place(f"{_HERE}.tokens", "token", "Say which programs may call the API."),
     "doctor": Place(f"{_HERE}.doctor", "doctor", "Check everything and say what to do."),
     "backup": Place(f"{_HERE}.upkeep", "backup", "Copy the database to a file while it is in use."),
     "retention": Place(f"{_HERE}.retention", "retention", "Look after the room that history takes."),

@@ -10,7 +10,7 @@ from automations.cli.installation import opened
 from automations.cli.output import json_option, plain, print_json, print_table, say
 from automations.model.states import Role
 
-_ROLES = tuple(str(role) for role in reversed(Role))
+ROLES = tuple(str(role) for role in reversed(Role))
 
 
 @click.group()
@@ -25,7 +25,7 @@ def user() -> None:
 
 @user.command()
 @click.argument("email")
-@click.option("--role", type=click.Choice(_ROLES), required=True, help="What the person may do.")
+@click.option("--role", type=click.Choice(ROLES), required=True, help="What the person may do.")
 @click.option(
     "--password-stdin", is_flag=True, help="Read the password from the first line of standard input."
 )

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from automations.engine.contracts import JsonObject
-from automations.engine.history import DeliveryDetail, RunDetail, RunLine
+from automations.engine.history import DeliveryDetail, RunDetail, RunLine, WhyLine
+from automations.model.history import Event
 
 
 def run_as_json(line: RunLine, deliveries: Sequence[DeliveryDetail] = ()) -> JsonObject:
@@ -59,6 +60,25 @@ def detail_as_json(detail: RunDetail) -> JsonObject:
             ],
         }
     return answer
+
+
+def event_as_json(event: Event, connection: str, why: Sequence[WhyLine]) -> JsonObject:
+    """Return an event without its content, and what every recipe made of it."""
+    return {
+        "id": event.id,
+        "connection": connection,
+        "topic": event.topic,
+        "record": event.record_key,
+        "label": event.label,
+        "origin": str(event.origin),
+        "occurred_at": _iso(event.occurred_at),
+        "received_at": _iso(event.received_at),
+        "decided_at": _iso(event.decided_at),
+        "recipes": [
+            {"recipe": line.recipe, "answer": line.answer, "reason": line.reason, "run_id": line.run_id}
+            for line in why
+        ],
+    }
 
 
 def _iso(at: datetime | None) -> str | None:

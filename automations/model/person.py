@@ -1,4 +1,4 @@
-"""People who sign in."""
+"""People who sign in, and programs that show a token."""
 
 from __future__ import annotations
 
@@ -24,6 +24,22 @@ class User(SQLModel, table=True):
     failed_sign_ins: int = Field(default=0, sa_column=Column(Integer, nullable=False))
     locked_until: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))
     created_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
+
+
+class ApiToken(SQLModel, table=True):
+    """What a program shows in place of a password. digest: SHA-256 of its text, which nobody has but the program.
+
+    used_at: about when it was shown last.
+    """
+
+    __tablename__ = "api_token"
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(sa_column=Column(Text, nullable=False, unique=True))
+    role: Role = Field(sa_column=Column(Text, nullable=False))
+    digest: str = Field(sa_column=Column(Text, nullable=False, unique=True))
+    created_at: datetime = Field(sa_column=Column(UtcTime, nullable=False))
+    used_at: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))
 
 
 class Installation(SQLModel, table=True):

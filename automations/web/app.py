@@ -8,6 +8,7 @@ from flask import Flask
 
 from automations.resources import static_folder, templates_folder
 from automations.web import (
+    api,
     auth,
     backfill,
     connections,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 PAGES = tuple(
     page.blueprint
     for page in (
+        api,
         home,
         recipes,
         runs,

@@ -15,6 +15,7 @@ import structlog
 from flask import (
     Blueprint,
     Flask,
+    Request,
     Response,
     abort,
     current_app,
@@ -39,6 +40,11 @@ LONGEST_SESSION = timedelta(days=7)
 _View = TypeVar("_View", bound=Callable[..., Any])
 _ROLES = list(Role)
 _PUBLIC = "public"
+_API = "/api/"
+_UNKNOWN_PROGRAM = (
+    '{"error": "unauthorized", "message": "Send Authorization: Bearer with a token. '
+    '`automations token add` makes one."}'
+)
 _log = structlog.get_logger("auth")
 
 blueprint = Blueprint("auth", __name__)
@@ -91,6 +97,7 @@ def install(app: Flask) -> None:
     # Another address or browser must not end a session: people move between networks.
     manager.session_protection = None
     manager.user_loader(_load)
+    manager.request_loader(_load_program)
     app.config["PERMANENT_SESSION_LIFETIME"] = IDLE
     app.before_request(_gate)
     app.register_blueprint(blueprint)
@@ -105,6 +112,26 @@ def _load(token: str) -> Visitor | None:
     return Visitor(user) if user else None
 
 
+def _load_program(asked: Request) -> Visitor | None:
+    """Return the program that shows a token; tokens open the API and no page."""
+    scheme, _, text = asked.headers.get("Authorization", "").partition(" ")
+    if not asked.path.startswith(_API) or scheme.lower() != "bearer":
+        return None
+    token = services().tokens.holder(text.strip())
+    if token is None:
+        _log.warning("auth.fail", address=asked.remote_addr, with_="token")
+        return None
+    return Visitor(
+        User(
+            email=f"token {token.name}",
+            password_hash="",
+            role=token.role,
+            session_token="",
+            created_at=token.created_at,
+        )
+    )
+
+
 def _gate() -> AnyResponse | None:
     if request.routing_exception is not None:
         return None
@@ -113,6 +140,8 @@ def _gate() -> AnyResponse | None:
         return None
     if policy is None:
         abort(403)
+    if not current_user.is_authenticated and request.path.startswith(_API):
+        abort(Response(_UNKNOWN_PROGRAM, 401, {"WWW-Authenticate": "Bearer"}, content_type="application/json"))
     if not current_user.is_authenticated:
         return _to_sign_in()
     if not may(Role(policy)):

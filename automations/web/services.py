@@ -28,6 +28,7 @@ from automations.engine.stops import Stops
 from automations.engine.subscriptions import Subscriptions
 from automations.engine.sweeps import Sweeps
 from automations.engine.testrun import TestRuns
+from automations.engine.tokens import Tokens
 from automations.engine.usage import UsageBook
 from automations.model.database import Database
 from automations.model.sealing import Sealer
@@ -89,6 +90,8 @@ class Services(Protocol):
     def backfill_previews(self) -> BackfillPreviews: ...
     @property
     def sweeps(self) -> Sweeps: ...
+    @property
+    def tokens(self) -> Tokens: ...
     @property
     def usage(self) -> UsageBook: ...
 
