@@ -1,7 +1,8 @@
 """Whether an event tells of a write of ours. Pure: an imprint and recent footprints in, an answer out.
 
 A person's change is never taken for ours: of an event, every value that changed must be one that we wrote. What
-follows from other changes by itself counts only beside them.
+follows from other changes by itself counts only beside them; what cannot be written, only soon after we wrote what
+moves it.
 """
 
 from __future__ import annotations
@@ -68,8 +69,7 @@ def _fits(written: Mapping[str, str], found: Mapping[str, str]) -> bool:
 def _changed(imprint: Imprint, footprints: Sequence[Footprint], now: datetime) -> Footprint | None:
     digests = digests_of(imprint.values)
     if not digests:
-        recent = [one for one in footprints if not _is_new(one) and now - one.written_at < FOLLOWS_WITHIN]
-        return recent[-1] if recent else None
+        return _moved(imprint, footprints, now)
     ours: dict[str, Footprint] = {}
     for footprint in footprints:
         if footprint.verb in (Verb.CREATE, Verb.CHANGE) and not _is_new(footprint):
@@ -80,3 +80,12 @@ def _changed(imprint: Imprint, footprints: Sequence[Footprint], now: datetime) -
         if name not in ours and not (imprint.follows.get(name, frozenset()) & ours.keys()):
             return None
     return max(ours.values(), key=lambda one: one.written_at) if ours else None
+
+
+def _moved(imprint: Imprint, footprints: Sequence[Footprint], now: datetime) -> Footprint | None:
+    """Return the write that moved what nobody can write; None where one field of it was moved by something else."""
+    recent = [one for one in footprints if not _is_new(one) and now - one.written_at < FOLLOWS_WITHIN]
+    written = {name for one in recent for name in one.digests}
+    if not recent or not all(movers & written for movers in imprint.derived.values()):
+        return None
+    return recent[-1]

@@ -68,10 +68,23 @@ def test_what_follows_from_our_field_is_ours_and_alone_it_is_not() -> None:
     assert whose(changed(follows, pipeline=2), [wrote(stage=3)], NOW) is None
 
 
-def test_a_change_of_nothing_that_can_be_written_is_ours_only_soon_after() -> None:
-    assert run_of(whose(changed(), [wrote(Verb.TOUCH)], NOW)) == 7
-    assert whose(changed(), [wrote(Verb.TOUCH, ago_s=301)], NOW) is None
-    assert whose(changed(), [], NOW) is None
+def moved(**derived: set[str]) -> Imprint:
+    movers = {name: frozenset(names) for name, names in derived.items()}
+    return Imprint("deal", Verb.CHANGE, "deal:1", derived=movers)
+
+
+def test_what_nobody_can_write_is_ours_only_soon_after_we_wrote_what_moves_it() -> None:
+    count = moved(activities_count={"activity"})
+    assert run_of(whose(count, [wrote(Verb.TOUCH, activity=None)], NOW)) == 7
+    assert whose(count, [wrote(Verb.TOUCH, ago_s=301, activity=None)], NOW) is None
+    assert whose(count, [], NOW) is None
+
+
+def test_a_count_that_moved_beside_our_write_is_somebody_elses() -> None:
+    assert whose(moved(activities_count={"activity"}), [wrote(title="A")], NOW) is None
+    assert whose(moved(unheard_of=set()), [wrote(title="A")], NOW) is None
+    both = moved(activities_count={"activity"}, files_count=set())
+    assert whose(both, [wrote(Verb.TOUCH, activity=None)], NOW) is None
 
 
 def test_a_new_record_is_known_by_its_id_when_the_reply_told_it() -> None:

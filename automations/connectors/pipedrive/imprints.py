@@ -1,7 +1,7 @@
 """What a write to Pipedrive leaves on its records, told alike by the call and by the webhook that comes back.
 
-Only fields that the API lets one write are compared. The rest follows: sums, counts, times of last changes, the
-names of linked records. A write beside a record (an activity on a deal) touches it: it moves what follows there.
+Only fields that the API lets one write are compared. The rest is derived: counts, dates of the next activity. A write
+beside a record (an activity on a deal) touches it and moves what is derived from that, and only that.
 
 Source: Pipedrive API v1 and v2 (fields of the create and update calls), "Guide for Webhooks v2"
 (`meta.change_source`, `meta.user_id`), read 2026-11-22.
@@ -17,6 +17,7 @@ from automations.connectors.pipedrive import listed
 from automations.engine.contracts import DirectoryLike, Imprint, JsonObject, Occurrence, Verb
 
 ME = "me"
+_MERGED = "merge"
 
 _ENTITIES = {
     "deals": "deal", "persons": "person", "organizations": "organization", "activities": "activity",
@@ -55,6 +56,47 @@ _FOLLOWS: Mapping[str, Mapping[str, frozenset[str]]] = {
         "last_name": frozenset({"name"}),
     },
 }
+# What cannot be written -> which writes move it: fields of the record, or what is written beside it.
+_ACTIVITY = (
+    "activities_count done_activities_count undone_activities_count next_activity_id next_activity_date "
+    "next_activity_time next_activity_subject next_activity_type next_activity_duration next_activity_note "
+    "last_activity_id last_activity_date"
+)
+_DEALS = (
+    "open_deals_count related_open_deals_count closed_deals_count related_closed_deals_count won_deals_count "
+    "related_won_deals_count lost_deals_count related_lost_deals_count"
+)
+_MOVED_BY: Mapping[str, str] = {
+    "activity": _ACTIVITY,
+    "note": "notes_count",
+    "deal": _DEALS,
+    "person": "people_count",
+    "products": "products_count acv arr mrr weighted_value weighted_value_currency",
+    "followers": "followers_count",
+    "participants": "participants_count",
+    "value": "weighted_value",
+    "currency": "weighted_value_currency",
+    "probability": "weighted_value",
+    "pipeline_id": "stage_order_nr stage_change_time weighted_value",
+    "stage_id": "stage_order_nr stage_change_time weighted_value rotten_time first_won_time",
+    "status": "status_change_time close_time won_time lost_time first_won_time local_won_date local_lost_date "
+    "local_close_date weighted_value rotten_time",
+    "person_id": "person_name cc_email",
+    "org_id": "org_name org_hidden",
+    "organization_id": "org_name",
+    "owner_id": "owner_name org_hidden",
+    "name": "first_char",
+    "emails": "primary_email",
+    "done": "marked_as_done_time",
+    _MERGED: f"{_ACTIVITY} {_DEALS} notes_count people_count products_count followers_count participants_count "
+    "files_count email_messages_count",
+}
+_DERIVED: Mapping[str, frozenset[str]] = {
+    name: frozenset(mover for mover, moved in _MOVED_BY.items() if name in moved.split())
+    for name in " ".join(_MOVED_BY.values()).split()
+}
+# Moves with whatever is done to a record, and so tells nothing.
+_ALWAYS = frozenset({"update_time", "modified", "last_update_user_id", "update_user_id"})
 _LINKS = {
     "deal_id": "deal", "person_id": "person", "org_id": "organization", "organization_id": "organization",
     "lead_id": "lead",
@@ -74,18 +116,18 @@ def of_call(method: str, path: str, body: Any) -> list[Imprint]:
     if more == "merge":
         stays = fields.get("merge_with_id")
         return [
-            Imprint(entity, Verb.MERGE, f"{entity}:{stays}"),
+            Imprint(entity, Verb.MERGE, f"{entity}:{stays}", {_MERGED: None}),
             Imprint(entity, Verb.DELETE, f"{entity}:{number}"),
         ]
     if more:
-        return [Imprint(entity, Verb.TOUCH, f"{entity}:{number}")]
+        return [Imprint(entity, Verb.TOUCH, f"{entity}:{number}", {more.partition("/")[0]: None})]
     if number is None:
         made = [Imprint(entity, Verb.CREATE, "", written_values(entity, fields))] if method == "POST" else []
-        return made + _touched(fields)
+        return made + _touched(entity, fields)
     key = f"{entity}:{number}"
     if method == "DELETE":
         return [Imprint(entity, Verb.DELETE, key)]
-    return [Imprint(entity, Verb.CHANGE, key, written_values(entity, fields)), *_touched(fields)]
+    return [Imprint(entity, Verb.CHANGE, key, written_values(entity, fields)), *_touched(entity, fields)]
 
 
 def made_by(path: str, record: Mapping[str, Any]) -> str:
@@ -95,9 +137,9 @@ def made_by(path: str, record: Mapping[str, Any]) -> str:
     return f"{_ENTITIES[match[1]]}:{number}" if match and number else ""
 
 
-def _touched(fields: JsonObject) -> list[Imprint]:
+def _touched(written: str, fields: JsonObject) -> list[Imprint]:
     return [
-        Imprint(entity, Verb.TOUCH, f"{entity}:{fields[name]}")
+        Imprint(entity, Verb.TOUCH, f"{entity}:{fields[name]}", {written: None})
         for name, entity in _LINKS.items()
         if fields.get(name)
     ]
@@ -107,7 +149,10 @@ def _touched(fields: JsonObject) -> list[Imprint]:
 
 
 def of_event(occurrence: Occurrence, directory: DirectoryLike) -> Imprint | None:
-    """Return what a write of ours would have left; None where a person or another user did it, or nobody knows what."""
+    """Return what a write of ours would have left; None where a person or another user did it, or nobody knows what.
+
+    As long as it is not known whose token ours is, only an event that tells values may be ours.
+    """
     facts, entity = occurrence.facts, occurrence.entity
     if entity not in _WRITABLE or facts.get("change_source") not in (None, "api"):
         return None
@@ -116,6 +161,7 @@ def of_event(occurrence: Occurrence, directory: DirectoryLike) -> Imprint | None
     me, user = (directory.get(ME) or {}).get("id"), facts.get("user_id")
     if me is not None and user is not None and str(me) != str(user):
         return None
+    surely_us = me is not None and user is not None
     key, action = occurrence.record_key, occurrence.topic.rpartition(".")[2]
     if action == "create":
         return Imprint(entity, Verb.CREATE, key, written_values(entity, occurrence.record))
@@ -123,8 +169,11 @@ def of_event(occurrence: Occurrence, directory: DirectoryLike) -> Imprint | None
         names = set(occurrence.changed)
         values = written_values(entity, occurrence.record)
         changed = {name: values.get(name) for name in names if _is_writable(entity, name)}
-        return Imprint(entity, Verb.CHANGE, key, changed, _FOLLOWS.get(entity, {}))
-    if action in ("delete", "merge"):
+        if not changed and not surely_us:
+            return None
+        derived = {name: _DERIVED.get(name, frozenset()) for name in names - changed.keys() - _ALWAYS}
+        return Imprint(entity, Verb.CHANGE, key, changed, _FOLLOWS.get(entity, {}), derived)
+    if action in ("delete", "merge") and me is not None:
         return Imprint(entity, Verb(action), key)
     return None
 

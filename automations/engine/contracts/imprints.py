@@ -33,9 +33,11 @@ class Imprint:
     """One change of one record, told alike by who is about to write it and by the event that it makes.
 
     record_key: as events have it, such as `deal:5120`; empty for a record that is to be made. values: field -> JSON,
-    in one form on both sides; of an event, what changed, or the whole of what is new. follows: of an event, fields
-    that may change by themselves when another one does -> those others. What follows from anything at all, such as
-    the time of the last change, is in neither.
+    in one form on both sides; of an event, what changed, or the whole of what is new; of a touch, what is written
+    beside the record -> None. follows: of an event, fields that may change by themselves when another one does ->
+    those others. derived: of an event, fields that changed and that nobody can write -> whose writing moves them;
+    none where the connector does not know. What follows from anything at all, such as the time of the last change,
+    is in none of the three.
     """
 
     entity: str
@@ -43,3 +45,4 @@ class Imprint:
     record_key: str = ""
     values: JsonObject = dataclass_field(default_factory=dict)
     follows: Mapping[str, frozenset[str]] = dataclass_field(default_factory=dict)
+    derived: Mapping[str, frozenset[str]] = dataclass_field(default_factory=dict)

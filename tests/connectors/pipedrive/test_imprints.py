@@ -80,6 +80,23 @@ def test_as_long_as_we_do_not_know_who_we_are_the_values_decide() -> None:
     assert told(happened("change", {"id": 5, "title": "B"}, {"title": "A"}, user_id=8), me=None) is not None
 
 
+def test_a_change_that_tells_no_value_is_not_claimed_before_we_know_who_we_are() -> None:
+    count = happened("change", {"id": 5, "activities_count": 2}, {"activities_count": 1})
+    assert told(count, me=None) is None
+    assert told(happened("delete", {"id": 5}), me=None) is None
+    nobody_named = happened("change", {"id": 5, "activities_count": 2}, {"activities_count": 1}, user_id=None)
+    assert told(nobody_named) is None
+
+
+def test_a_count_says_what_moves_it_and_an_activity_of_ours_says_that_it_does() -> None:
+    record = {"id": 5, "activities_count": 2, "unheard_of": 2, "update_time": "y"}
+    imprint = told(happened("change", record, {"activities_count": 1, "unheard_of": 1, "update_time": "x"}))
+    assert imprint is not None
+    assert imprint.derived == {"activities_count": {"activity", "merge"}, "unheard_of": frozenset()}
+    _, touched = imprints.of_call("POST", "/api/v2/activities", {"subject": "Call", "deal_id": 5})
+    assert touched.values == {"activity": None}
+
+
 @pytest.mark.parametrize(
     ("entity", "written", "found"),
     [
