@@ -144,3 +144,21 @@ def test_a_parent_killed_while_its_children_start_leaves_nobody_behind(
         app.kill_one("parent", random.Random(1))
         wait_for(lambda: not any(orphan.is_running() for orphan in orphans), 40)
         assert [orphan.pid for orphan in orphans if orphan.is_running()] == []
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(600)
+def test_four_workers_and_a_target_that_fails_keep_the_order(tmp_path: Path) -> None:
+    plan = Plan(
+        "sqlite",
+        webhooks=5_000,
+        changes=10,
+        kills=0,
+        workers=4,
+        failing=0.01,
+        recipes=("calls",),
+        within_s=500,
+    )
+    found = Trial(plan, tmp_path).run()
+    assert found.is_kept, {promise: what[:5] for promise, what in found.breaches.items() if what}
+    assert found.failures > 20
