@@ -55,9 +55,9 @@ def pipedrive() -> Place:
 
 
 def target() -> Place:
-    settings = {"project_id": "2419", "token": SECRET}
-    sandbox = DescribedSandbox(shipped()["mixpanel"], settings)
-    state = {"target": "mixpanel", **settings}
+    settings = {"site_id": SECRET, "api_key": SECRET}
+    sandbox = DescribedSandbox(shipped()["customerio_track"], settings)
+    state = {"target": "customerio_track", **settings}
     return Place(sandbox, state, lambda: copy.deepcopy((sandbox.profiles, sandbox.events)))
 
 

@@ -18,7 +18,7 @@ class UploadEvent(TargetAction):
     Names and values are fitted to what the service takes; what was changed or left out on the way is shown with the
     delivery and is `steps.<name>.mended`.
 
-    Source: the pages that the service's description names, read 2026-11-22.
+    Source: what a description names under `sources`, as far as read 2026-11-22; tried against no live account.
     Repeatable: no. Where the service knows a key by which it tells a second copy, every try carries the same one, and
     an event whose answer was lost is sent again. Where it knows none, the description says what happens then.
     """

@@ -23,7 +23,7 @@ class UploadProfile(TargetAction):
     Properties that you do not map stay as they are. Names and values are fitted to what the service takes; what was
     changed or left out on the way is shown with the delivery and is `steps.<name>.mended`.
 
-    Source: the pages that the service's description names, read 2026-11-22.
+    Source: what a description names under `sources`, as far as read 2026-11-22; tried against no live account.
     Sent twice is the same as once, because the service merges by id; not so with `increment` and `append`.
     """
 
