@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from automations.engine.contracts import ActionFields, JsonObject
+from automations.engine.items import in_other_list, in_same_list
 from automations.model.states import CLOSED_DELIVERIES, DeliveryStatus
 
 CARRIED = "carried"
@@ -47,7 +48,7 @@ class Carried:
     @property
     def identity(self) -> tuple[str, str, int]:
         """Which item of which step it is; an item that has a key is known wherever it stands."""
-        return self.step_name, self.item_key, 0 if self.item_key else self.item_index
+        return self.step_name, in_same_list(self.item_key), 0 if self.item_key else self.item_index
 
     @property
     def closed(self) -> bool:
@@ -76,8 +77,10 @@ class CarriedEffects:
         """Return the effects of this very item; those from before items had keys are known by their place."""
         if not self._found:
             return ()
-        found = self._found.get((step_name, item_key, 0), ()) if item_key else ()
-        return found or self._found.get((step_name, "", item_index), ())
+        for known_by in (in_same_list(item_key), in_other_list(item_key)):
+            if known_by and (found := self._found.get((step_name, known_by, 0))):
+                return found
+        return self._found.get((step_name, "", item_index), ())
 
     def begun(self, step_name: str) -> bool:
         """Tell whether an earlier run came as far as this step, and so had its `wait` behind it."""

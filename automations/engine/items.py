@@ -50,24 +50,53 @@ def items_of(step: CompiledStep, context: Mapping[str, Any]) -> Sequence[Any]:
 def item_keys(items: Sequence[Any]) -> list[str]:
     """Return a text for each item of a `for_each` by which it is known again in another order or a longer list.
 
-    A record is known by its `id`, anything else by its value; of several alike the first, the second, … are told
-    apart by their number.
+    It is `<identity>`, or `<identity>.<value>` where the two differ: a record is known by its `id`, anything else by
+    its value. A number, and a record that is nothing but its `id`, have an empty value: out of their list they could
+    be anything. Of several alike the first, the second, … are told apart by their number.
     """
-    seen: Counter[str] = Counter()
+    identities: Counter[str] = Counter()
+    values: Counter[str] = Counter()
     keys: list[str] = []
     for item in items:
-        key = _item_key(item)
-        seen[key] += 1
-        keys.append(key if seen[key] == 1 else f"{key}#{seen[key]}")
+        named = _named(item)
+        key = _numbered(identities, named)
+        if named == item and not _tells_little(item):
+            keys.append(key)
+        else:
+            keys.append(f"{key}.{'' if _tells_little(item) else _numbered(values, item)}")
     return keys
 
 
-def _item_key(item: Any) -> str:
+def in_same_list(item_key: str) -> str:
+    """Return what an item is known by as long as the list is the same, even where the item has changed."""
+    return item_key.partition(".")[0]
+
+
+def in_other_list(item_key: str) -> str:
+    """Return what an item is known by where the list is another one: its whole value. Empty where none tells."""
+    if item_key.startswith("="):
+        return item_key
+    identity, has_value, value = item_key.partition(".")
+    known_by = value if has_value else identity
+    return f"={known_by}" if known_by else ""
+
+
+def _named(item: Any) -> Any:
     identity = item.get("id") if isinstance(item, dict) else None
     if isinstance(identity, int | str) and not isinstance(identity, bool) and identity != "":
-        item = {"id": identity}
+        return {"id": identity}
+    return item
+
+
+def _tells_little(item: Any) -> bool:
+    return item is None or isinstance(item, int | float) or (isinstance(item, dict) and item.keys() <= {"id"})
+
+
+def _numbered(seen: Counter[str], item: Any) -> str:
     try:
         text = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
     except TypeError:
         text = dump_json(item).encode()
-    return hashlib.blake2b(text, digest_size=12).hexdigest()
+    key = hashlib.blake2b(text, digest_size=12).hexdigest()
+    seen[key] += 1
+    return key if seen[key] == 1 else f"{key}#{seen[key]}"

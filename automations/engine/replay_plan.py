@@ -1,7 +1,8 @@
 """What a replay would do: pure, values in, a plan or a refusal out.
 
 Two deliveries are the same effect when they are of the same action through the same connection, of the same item,
-and of the same step: of the same name, or renamed with its field mapping as it was.
+and of the same step: of the same name, or renamed with its field mapping as it was. Where a step goes through another
+list than before, only its whole value says that an item is the same: ids of two lists mean different things.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from automations.engine.compiled import CompiledRecipe, CompiledStep
 from automations.engine.contracts import JsonObject
 from automations.engine.definition import StepPart
 from automations.engine.done_before import CARRIED, Carried
+from automations.engine.items import in_other_list
 from automations.engine.new_runs import PLACE_IN_CHAIN
 from automations.engine.replay_choice import ReplayChoice, ReplayFrom
 from automations.engine.replay_family import EarlierDelivery, EarlierRun, Family
@@ -106,7 +108,7 @@ class Planner:
         settled: dict[str, str] = {}
         for index, part in enumerate(parts[: max(passed, 0)]):
             step = _same_step(recipe, parts, part, None)
-            if index not in open_steps and step is not None:
+            if index not in open_steps and step is not None and _same_list(step, part):
                 settled[step.name] = part.name
         begin = next((step.index for step in recipe.steps if step.name not in settled), len(recipe.steps))
         if begin == len(recipe.steps):
@@ -170,7 +172,8 @@ class Planner:
             parts = self.parts_of(plan.family.runs[delivery.run_id].version_id)
             step = self._step_of(plan, parts, delivery)
             if step is not None:
-                yield _as_carried(step, delivery)
+                part = _part(parts, delivery.step_name)
+                yield from _still_known(_as_carried(step, delivery), step, part)
 
     def _from_carried(self, plan: Plan) -> Iterable[Carried]:
         for run_id, effects in plan.family.carried.items():
@@ -179,7 +182,7 @@ class Planner:
                 part = _part(parts, effect.step_name)
                 step = _same_step(plan.recipe, parts, part, None) if part is not None else None
                 if step is not None:
-                    yield replace(effect, step_name=step.name)
+                    yield from _still_known(replace(effect, step_name=step.name), step, part)
 
     def _step_of(self, plan: Plan, parts: Parts, delivery: EarlierDelivery) -> CompiledStep | None:
         part = _part(parts, delivery.step_name)
@@ -241,6 +244,21 @@ def _part(parts: Parts, name: str) -> StepPart | None:
 
 def _mapped_alike(one: StepPart, other: StepPart) -> bool:
     return (one.fields, one.for_each) == (other.fields, other.for_each)
+
+
+def _same_list(step: CompiledStep, part: StepPart | None) -> bool:
+    return part is not None and (part.for_each or "").strip() == (step.part.for_each or "").strip()
+
+
+def _still_known(effect: Carried, step: CompiledStep, part: StepPart | None) -> Iterable[Carried]:
+    """Yield the effect as its item is known in the step's list; nothing where it is not known there.
+
+    part: the step as it was; None where that cannot be read any more.
+    """
+    if step.part.for_each is None or _same_list(step, part):
+        yield effect
+    elif known_by := in_other_list(effect.item_key):
+        yield replace(effect, item_key=known_by)
 
 
 def _said(delivery: EarlierDelivery) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 import pytest
 
@@ -95,6 +97,40 @@ def test_items_that_were_delivered_are_known_again_in_another_order(house: ToyHo
         "wrote b",
         "done already in run 1",
     ]
+
+
+def through(house: ToyHouse, tag: str, items: str) -> list[dict[str, Any]]:
+    return [
+        house.step(tag + " {{ item.id }}", name="one", for_each="{{ thing." + items + " }}"),
+        house.step("second", name="two"),
+    ]
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("begin", [ReplayFrom.START, ReplayFrom.FAILED])
+def test_an_id_of_another_list_is_another_item(house: ToyHouse, named: bool, begin: ReplayFrom) -> None:
+    house.recipe(steps=through(house, "p", "products"))
+    house.target.errors_for["second"] = [RejectedError("no")]
+    products = [{"id": 5, "name": "Chair"} if named else {"id": 5}]
+    people = [{"id": n, "name": f"Person {n}"} if named else {"id": n} for n in (5, 6)]
+    house.thing(1, products=products, people=people)
+    house.work()
+    assert house.target.texts() == ["p 5"]
+    house.recipe(steps=through(house, "q", "people"))
+    replay(house, 1, ReplayChoice(begin, ReplayVersion.LATEST))
+    assert house.target.texts() == ["p 5", "q 5", "q 6", "second"]
+
+
+def test_the_same_item_of_another_list_is_known_by_its_whole_value_and_stays_known(house: ToyHouse) -> None:
+    house.recipe(steps=through(house, "a", "won"))
+    house.target.errors_for["second"] = [RejectedError("no"), RejectedError("no")]
+    deal = {"id": 5, "title": "Big"}
+    house.thing(1, won=[deal], all=[{"id": 4, "title": "Small"}, deal])
+    house.work()
+    house.recipe(steps=through(house, "a", "all"))
+    second = replay(house, 1, LATEST)
+    replay(house, second, LATEST)
+    assert house.target.texts() == ["a 5", "a 4", "second"]
 
 
 def test_of_items_alike_each_counts_once(house: ToyHouse) -> None:
