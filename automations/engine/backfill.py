@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
+import structlog
+
 from automations.clock import Clock
 from automations.engine.catalog import BrokenRecipe, Catalog
 from automations.engine.compiled import CompiledRecipe
 from automations.engine.connections import Connections
 from automations.engine.contracts import Arrival, ListedPage, NotYet, Window
-from automations.engine.job_kinds import JobKind, JobView, Slice
+from automations.engine.job_kinds import JobKind, JobView, Slice, said_of
 from automations.engine.jobs import Jobs
 from automations.engine.made_events import MadeEvents, Making
 from automations.engine.registry import Registry
@@ -31,6 +33,8 @@ BACKLOG = 1_000
 PAGE = 500
 COUNTED_PAGES = 200
 LOOK_AGAIN_S = 2.0
+
+_log = structlog.get_logger("backfill")
 
 _WAITING = """
 SELECT COUNT(*) FROM (SELECT 1 FROM run WHERE recipe_id=? AND status IN ('queued', 'running', 'waiting') LIMIT ?) r
@@ -185,28 +189,45 @@ class Backfill(JobKind):
     ) -> Slice:
         left = room if wish.limit is None else min(room, wish.limit - job.made)
         if left <= 0:
-            return Slice(cursor, finished=True)
+            return Slice(cursor, finished=True, reason=cursor.get("problem", ""))
         page = self._records.page(recipe, cursor["page"], wish, left)
         prefix = f"backfill/{recipe.recipe_id}" + (f".{job.id}" if wish.again else "")
+        wanted, failed, problem = self._wanted(recipe, page, cursor.get("problem", ""))
         makings = [
             Making(
                 replace(arrival, dedupe_key=f"{prefix}/{arrival.dedupe_key}"),
                 only_recipe_id=recipe.recipe_id,
                 again=wish.again,
             )
-            for arrival in page.arrivals
-            if not self._records.why_not(recipe, arrival)
+            for arrival in wanted
         ]
         made = self._made.store(recipe.connection.id, makings, EventOrigin.BACKFILL, self._clock.now())
         if made:
             self._ring()
         return Slice(
-            {**cursor, "page": page.cursor},
+            {**cursor, "page": page.cursor, "problem": problem},
             done=len(page.arrivals),
             made=made,
-            skipped=len(page.arrivals) - made,
+            skipped=len(page.arrivals) - made - failed,
+            failed=failed,
             finished=page.cursor is None,
+            reason=problem,
         )
+
+    def _wanted(
+        self, recipe: CompiledRecipe, page: ListedPage, problem: str
+    ) -> tuple[list[Arrival], int, str]:
+        """Return the records that the recipe is for, how many failed, and why the last one did."""
+        wanted: list[Arrival] = []
+        failed = 0
+        for arrival in page.arrivals:
+            try:
+                if not self._records.why_not(recipe, arrival):
+                    wanted.append(arrival)
+            except Exception as error:  # noqa: BLE001 - one record must not stop the others
+                problem, failed = said_of(arrival.record_key, error), failed + 1
+                _log.warning("backfill.record_failed", record=arrival.record_key, error=type(error).__name__)
+        return wanted, failed, problem
 
     def _waiting(self, recipe_id: int) -> int:
         """Return how many runs and undecided events of the recipe there are, counted up to the limit."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
+from automations.errors import AutomationError, CredentialsError, StorageUnavailableError, UnavailableError
 from automations.model.job import Job
 
 
@@ -53,6 +54,21 @@ class Slice:
     reason: str = ""
     wait_s: float = 0.0
     pause: bool = False
+
+
+def said_of(record_key: str, error: Exception) -> str:
+    """Return why one record failed and the job goes on, for a person. Raises `error` where it is not the record's.
+
+    A store or an account that is away, and credentials that do not hold, stop the job instead.
+    """
+    if isinstance(error, StorageUnavailableError | UnavailableError | CredentialsError):
+        raise error
+    why = (
+        error.message
+        if isinstance(error, AutomationError)
+        else f"it could not be read ({type(error).__name__})"
+    )
+    return f"{record_key} failed: {why}"
 
 
 class JobKind:

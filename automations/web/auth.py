@@ -141,7 +141,9 @@ def _gate() -> AnyResponse | None:
     if policy is None:
         abort(403)
     if not current_user.is_authenticated and request.path.startswith(_API):
-        abort(Response(_UNKNOWN_PROGRAM, 401, {"WWW-Authenticate": "Bearer"}, content_type="application/json"))
+        abort(
+            Response(_UNKNOWN_PROGRAM, 401, {"WWW-Authenticate": "Bearer"}, content_type="application/json")
+        )
     if not current_user.is_authenticated:
         return _to_sign_in()
     if not may(Role(policy)):

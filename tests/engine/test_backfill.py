@@ -245,3 +245,17 @@ def test_ten_thousand_records_go_through_with_progress(house: ToyHouse) -> None:
     assert shares == sorted(shares)
     assert {round(share, 1) for share in shares} == {tenth / 10 for tenth in range(11)}
     assert len(set(house.target.texts())) == len(house.target.texts()) == 10_000
+
+
+@pytest.mark.usefixtures("small")
+def test_a_record_that_cannot_be_read_is_counted_as_failed_and_the_others_go_through(house: ToyHouse) -> None:
+    recipe_id = house.recipe(steps=[house.step("{{ thing.id }}")])
+    for number in range(1, 6):
+        house.target.keep(number, AT, **({"poison": True} if number == 2 else {}))
+    job_id = started(house, recipe_id)
+    do_jobs(house)
+    house.work()
+    job = over(house, job_id)
+    assert (job.state, job.done, job.made, job.skipped, job.failed) == ("done", 5, 4, 0, 1)
+    assert job.reason == "thing:2 failed: it could not be read (KeyError)"
+    assert sorted(house.target.texts()) == ["1", "3", "4", "5"]

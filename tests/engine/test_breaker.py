@@ -114,7 +114,9 @@ def test_hours_of_silence_park_nothing_and_everything_goes_on_when_it_is_back(ho
     assert sorted(house.target.texts()) == sorted(f"{number}/0" for number in range(15))
 
 
-def test_a_single_run_that_was_every_probe_is_not_parked_by_the_next_ordinary_failure(house: ToyHouse) -> None:
+def test_a_single_run_that_was_every_probe_is_not_parked_by_the_next_ordinary_failure(
+    house: ToyHouse,
+) -> None:
     dead(house, runs=12)
     for _ in range(30):
         house.clock.advance(seconds=31)

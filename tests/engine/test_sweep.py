@@ -287,3 +287,17 @@ def test_ten_thousand_changes_are_compared_with_what_arrived(house: ToyHouse) ->
     assert result is not None
     assert result.sentence == "expected 10,000, received 9,900, recovered 100"
     assert len(house.target.texts()) == len(set(house.target.texts())) == 10_000
+
+
+def test_a_record_that_cannot_be_read_does_not_stop_the_sweep(house: ToyHouse) -> None:
+    old(house, 1, 2, 3)
+    watched(house)
+    for number in (1, 2, 3):
+        house.target.keep(
+            number, at(house, minutes=5), name="new", **({"poison": True} if number == 2 else {})
+        )
+    assert sweep(house) == "expected 3, received 0, recovered 2"
+    (job,) = house.assembly.jobs.list()
+    assert (job.state, job.made, job.failed) == ("done", 2, 1)
+    assert job.reason == "thing:2 failed: it could not be read (KeyError)"
+    assert sorted(house.target.texts()) == ["1 new", "3 new"]

@@ -125,7 +125,9 @@ def hopped(said: str) -> InboundRequest:
     return InboundRequest(b'{"id": 1}', "application/json", {"automations-hop": said})
 
 
-@pytest.mark.parametrize(("said", "hops"), [("", 0), ("3", 3), ("5", 5), ("many", 0), ("-1", 0), ("9" * 9, 0)])
+@pytest.mark.parametrize(
+    ("said", "hops"), [("", 0), ("3", 3), ("5", 5), ("many", 0), ("-1", 0), ("9" * 9, 0)]
+)
 def test_a_sender_may_say_how_many_runs_lie_behind(said: str, hops: int) -> None:
     (arrival,) = KIND.receive(hopped(said))
     assert arrival.hops == hops
