@@ -34,7 +34,10 @@ _log = structlog.get_logger("sweep")
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a sweep is: which entity, which page of it, and what was found of it so far. problem: why the last record that failed did."""
+    """Where a sweep is: which entity, which page of it, and what was found of it so far.
+
+    problem: why the last record that failed did.
+    """
 
     index: int = 0
     page: Any = None
