@@ -226,7 +226,10 @@ class Jobs:
         return Slice(job.cursor, reason=error.message, wait_s=max(wait_s, error.retry_after_s or 0.0))
 
     def _close(self, job: Job, done: Slice, state: JobState, *, failed: bool = False) -> None:
-        """Write what a slice did, unless another has the job by now. A job that a person stopped stays stopped."""
+        """Write what a slice did, unless another has the job by now.
+
+        One that a person stopped or resumed meanwhile stays so, unless nothing is left: it would begin at the start.
+        """
         now = self._clock.now()
         due_at = now + min(timedelta(seconds=done.wait_s), WAIT_AT_MOST)
         ended = state in {JobState.DONE, JobState.FAILED}
@@ -237,7 +240,8 @@ class Jobs:
             str(state), storable(done.reason), micros(now) if ended else None, job.id, job.lease_counter,
         )  # fmt: skip
         with self._database.connect_for_write() as connection:
-            written = connection.exec_driver_sql(self._database.sql(_CLOSE), parameters).rowcount
+            sql = _CLOSE.format(turned=_NOT_CANCELLED if state == JobState.DONE else _UNTOUCHED)
+            written = connection.exec_driver_sql(self._database.sql(sql), parameters).rowcount
         if not written:
             _log.warning("job.lease_lost", job_id=job.id, kind=job.kind)
 
@@ -280,11 +284,13 @@ WHERE id=(SELECT id FROM job WHERE {_OPEN_AND_DUE} ORDER BY due_at, lease_counte
 RETURNING id
 """  # noqa: S608 - no values in it
 
+_UNTOUCHED = "state='running'"
+_NOT_CANCELLED = "state IN ('running', 'queued', 'paused')"
 _CLOSE = """
 UPDATE job SET cursor=?, expected=COALESCE(?, expected), done=done+?, made=made+?, skipped=skipped+?,
   failed=failed+?, tries=?, due_at=?, lease_owner=NULL, lease_until=NULL,
-  state=CASE WHEN state='running' THEN ? ELSE state END, reason=CASE WHEN state='running' THEN ? ELSE reason END,
-  finished_at=CASE WHEN state='running' THEN ? ELSE finished_at END
+  state=CASE WHEN {turned} THEN ? ELSE state END, reason=CASE WHEN {turned} THEN ? ELSE reason END,
+  finished_at=CASE WHEN {turned} THEN ? ELSE finished_at END
 WHERE id=? AND lease_counter=?
 """
 

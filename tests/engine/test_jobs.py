@@ -195,6 +195,26 @@ def test_a_pause_lets_the_slice_under_way_count_and_resume_goes_on_from_there(ho
         jobs.pause(job.id or 0)
 
 
+@pytest.mark.parametrize("resumed", [True, False])
+def test_a_job_that_is_paused_during_its_last_slice_is_done_and_not_begun_again(
+    house: ToyHouse, resumed: bool
+) -> None:
+    jobs, kind = make(house)
+    number = jobs.start("counting", {"upto": 100}).id or 0
+
+    def interrupt() -> None:
+        jobs.pause(number)
+        if resumed:
+            jobs.resume(number)
+
+    kind.after = interrupt
+    assert jobs.work_due("w/1/a")
+    over = jobs.get(number)
+    assert (over.state, over.done, over.finished_at is not None) == ("done", 100, True)
+    assert not jobs.work_due("w/1/a")
+    assert kind.slices == [(0, 100)]
+
+
 def test_a_cancelled_job_makes_no_more_and_says_so_when_asked_again(house: ToyHouse) -> None:
     jobs, kind = make(house)
     job = jobs.start("counting", {"upto": 300})
