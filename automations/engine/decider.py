@@ -107,13 +107,21 @@ class Decider:
         self._kinds = kinds
         self._guards = guards
         self._made = MadeEvents(database)
+        self._waiting: set[int] = set()
 
     def decide_pending(self, limit: int, keep: Callable[[StoredEvent, Occurrence], None]) -> int:
         """Decide the oldest undecided events. `keep` is shown each event that was read, for its run to use.
 
         Returns how many were decided; fewer than `limit` means that nothing is left but what waits for a reply.
         """
-        events = self._undecided(limit)
+        while True:
+            waiting = len(self._waiting)
+            decided = self._decide(self._undecided(limit), keep)
+            if decided or len(self._waiting) <= waiting:
+                return decided
+
+    def _decide(self, events: list[StoredEvent], keep: Callable[[StoredEvent, Occurrence], None]) -> int:
+        self._waiting = set()
         if not events:
             return 0
         self._catalog.refresh()
@@ -129,6 +137,7 @@ class Decider:
             [(one.id, one.connection_id, one.record_key, one.origin) for one, _ in readable]
         )
         ready = self._guards.look([seen for _, seen in readable])
+        self._waiting = {event.id for event, _ in readable} - ready
         for event, seen in readable:
             if event.id in ready:
                 keep(event, seen.occurrence)
@@ -153,15 +162,19 @@ class Decider:
             self._ledger.decide([DecidedEvent(decided[0].event_id, "", [], [], problem=problem)])
 
     def _undecided(self, limit: int) -> list[StoredEvent]:
-        """Return the oldest, no more than fit into `BYTES_AT_ONCE` together, but one at least."""
-        sizes = "SELECT LENGTH(payload) FROM event WHERE decided_at IS NULL ORDER BY id LIMIT ?"
+        """Return the oldest, no more than fit into `BYTES_AT_ONCE` together, but one at least.
+
+        What waited for a reply the last time is looked at again beside them, so that it keeps nothing else back.
+        """
+        limit += len(self._waiting)
+        sizes = "SELECT id, LENGTH(payload) FROM event WHERE decided_at IS NULL ORDER BY id LIMIT ?"
         sql = f"SELECT {EVENT_COLUMNS} FROM event WHERE decided_at IS NULL ORDER BY id LIMIT ?"  # noqa: S608
         with self._database.read_plain() as connection:
             found = connection.exec_driver_sql(self._database.sql(sizes), (limit,)).all()
             if not found:
                 return []
-            upto = accumulate(row[0] for row in found)
-            fitting = max(1, sum(1 for total in upto if total <= BYTES_AT_ONCE))
+            upto = accumulate(0 if row[0] in self._waiting else row[1] for row in found)
+            fitting = max(1 + len(self._waiting), sum(1 for total in upto if total <= BYTES_AT_ONCE))
             rows = connection.exec_driver_sql(self._database.sql(sql), (fitting,)).all()
         return [StoredEvent.of(row) for row in rows]
 

@@ -167,6 +167,26 @@ def test_a_record_just_like_ours_made_by_somebody_else_meanwhile_is_not_lost(hou
     assert house.target.texts() == ["red", "again"]
 
 
+def test_what_waits_for_a_reply_leaves_room_for_what_does_not(house: ToyHouse) -> None:
+    house.recipe("maker", paint(thing=None), only_if="{{ thing.want }}")
+    told: list[int] = []
+    house.target.on_write = lambda number, color: told.append(
+        echo(house, number, color, verb="create", previous=None)
+    )
+    house.target.gate = threading.Event()
+    house.thing(1, want="red")
+    runner = house.runner
+    while not told:
+        runner.turn()
+    house.thing(2)
+    assert runner._decider.decide_pending(1, runner._loader.remember) == 1
+    assert why(house, told[0], "maker")[0] == "waiting"
+    house.target.gate.set()
+    house.work()
+    house.work()
+    assert why(house, told[0], "maker")[0] == "not triggered"
+
+
 def test_a_record_whose_reply_was_lost_is_known_by_its_values(house: ToyHouse) -> None:
     footprints = Footprints(house.assembly.database, house.clock)
     made = Imprint("thing", Verb.CREATE, "", {"color": "red"})
