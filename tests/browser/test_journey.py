@@ -108,7 +108,7 @@ def test_a_recipe_built_from_nothing_tested_published_and_switched(page: Page, d
 
     # Add a step and map its fields by clicking in the tree.
     expect(page.get_by_text("Choose what to do")).to_be_visible()
-    page.get_by_role("button", name=re.compile("^Create or update a profile")).click()
+    page.locator("button[value='add-step:clevertap.upload_profile']").click()
     step = page.get_by_role("article", name=re.compile("^Step 1"))
     clevertap = step.get_by_label("CleverTap connection")
     if clevertap.input_value() != "acme-clevertap":
