@@ -112,7 +112,10 @@ class Closing:
 
 @dataclass(frozen=True)
 class RunUpdate:
-    """A run leaves this worker's hands. claimable_at None with an ended status ends it and frees its lane."""
+    """A run leaves this worker's hands. claimable_at None with an ended status ends it and frees its lane.
+
+    marks: what it keeps of `engine.blame`, where it was only given back.
+    """
 
     claim: Claim
     status: RunStatus
@@ -122,6 +125,7 @@ class RunUpdate:
     connection_id: int = 0
     claimable_at: datetime | None = None
     memory: dict[str, Any] | None = None
+    marks: int = 0
 
 
 @dataclass

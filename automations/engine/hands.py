@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from sqlmodel import col, select
 
+from automations.engine.blame import DEATHS_MAX, is_guilty
 from automations.engine.carrying import carried_by
 from automations.engine.catalog import BrokenRecipe, Catalog
 from automations.engine.changes import Claim
@@ -19,7 +20,6 @@ from automations.engine.decider import EVENT_COLUMNS, Kinds, StoredEvent, envelo
 from automations.engine.done_before import Carried, CarriedEffects, PastDelivery
 from automations.engine.doorstep import Result
 from automations.engine.footprints import Author
-from automations.engine.retry import CLAIMS_MAX
 from automations.engine.stepping import Send, Walk
 from automations.errors import AutomationError
 from automations.model.database import Database
@@ -154,8 +154,8 @@ class Loader:
         carried: Sequence[Carried],
     ) -> Hand | Unusable:
         recipe = self._catalog.version(claim.version_id)
-        if claim.claims_without_end > CLAIMS_MAX:
-            died = f"its worker died {CLAIMS_MAX} times while working on it"
+        if is_guilty(claim.claims_without_end):
+            died = f"its worker died {DEATHS_MAX} times while working on it"
             return Unusable(claim, f"{died}; look at its last step, then try again", "crash")
         if isinstance(recipe, BrokenRecipe):
             return Unusable(claim, recipe.error.message, recipe.error.kind)

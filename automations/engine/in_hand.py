@@ -30,6 +30,9 @@ class InHand:
         self._count[connection_id] += 1
         self.bytes += weight
 
+    def has(self, run_id: int) -> bool:
+        return run_id in self._runs
+
     def is_for(self, run_id: int, connection_id: int) -> bool:
         """Tell whether a run is counted with this connection."""
         return self._runs.get(run_id, (None,))[0] == connection_id

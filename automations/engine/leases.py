@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
 from automations.clock import Clock
+from automations.engine.blame import after_death
 from automations.engine.changes import Claim
 from automations.model.columns import load_json, micros
 from automations.model.database import Database
@@ -75,18 +77,19 @@ class Leases:
         wall clock says nothing, it may jump and differ from machine to machine.
         """
         with self._database.read_plain() as connection:
-            sql = "SELECT id, lease_counter, lease_until, lease_owner FROM run WHERE lease_until IS NOT NULL"
-            held = connection.exec_driver_sql(sql).all()
+            held = connection.exec_driver_sql(_HELD).all()
         if dead_owner is not None:
             self._end_holds(dead_owner)
-            abandoned = [row[:3] for row in held if row[3].startswith(dead_owner)]
+            abandoned = [row for row in held if row[3].startswith(dead_owner)]
         else:
-            abandoned = self._unchanged([row[:3] for row in held])
+            unchanged = set(self._unchanged([tuple(row[:3]) for row in held]))
+            abandoned = [row for row in held if tuple(row[:3]) in unchanged]
         if not abandoned:
             return 0
+        marks_of = _marks_after_death(abandoned)
         with self._database.write_plain(durable=False) as connection:
             now = micros(self._clock.now())
-            rows = [(str(RunStatus.QUEUED), now, *row) for row in abandoned]
+            rows = [(str(RunStatus.QUEUED), now, marks_of[row[0]], *row[:3]) for row in abandoned]
             return int(connection.exec_driver_sql(self._sql(_TAKE_BACK), rows).rowcount)
 
     def _end_holds(self, dead_owner: str) -> None:
@@ -122,6 +125,13 @@ class Leases:
                 connection.exec_driver_sql(self._sql(_TRIED_IN_THE_FUTURE), (now, now, now))
 
 
+def _marks_after_death(abandoned: Sequence[Any]) -> dict[int, int]:
+    by_owner: dict[str, dict[int, int]] = defaultdict(dict)
+    for run_id, _, _, owner, blame in abandoned:
+        by_owner[owner][run_id] = blame
+    return {run_id: blame for held in by_owner.values() for run_id, blame in after_death(held).items()}
+
+
 def _claim_of(row: Any) -> Claim:
     run_id, recipe_id, version_id, event_id, counter, claims, step_index, connection_id, replay, memory = row
     kept = load_json(memory) if memory else {}
@@ -146,9 +156,13 @@ SELECT id FROM connection WHERE EXISTS (SELECT 1 FROM run WHERE connection_id=co
 UNION ALL SELECT 0 WHERE EXISTS (SELECT 1 FROM run WHERE connection_id=0 AND claimable_at<=?)
 """
 
+_HELD = """
+SELECT id, lease_counter, lease_until, lease_owner, claims_without_end FROM run WHERE lease_until IS NOT NULL
+"""
+
 _CLAIM = """
 UPDATE run SET status=?, lease_owner=?, lease_until=?, lease_counter=lease_counter+1,
-  claims_without_end=claims_without_end+1, claimable_at=NULL, started_at=COALESCE(started_at, ?)
+  claimable_at=NULL, started_at=COALESCE(started_at, ?)
 WHERE id IN (SELECT id FROM run WHERE connection_id=? AND claimable_at<=? ORDER BY claimable_at, id LIMIT ?{skip})
 RETURNING id, recipe_id, version_id, event_id, lease_counter, claims_without_end, step_index, connection_id,
   replay_number, memory
@@ -161,6 +175,6 @@ UPDATE run SET claimable_at=? WHERE status='waiting' AND reason_kind<>'wait' AND
 """
 
 _TAKE_BACK = """
-UPDATE run SET status=?, lease_owner=NULL, lease_until=NULL, claimable_at=?
+UPDATE run SET status=?, lease_owner=NULL, lease_until=NULL, claimable_at=?, claims_without_end=?
 WHERE id=? AND lease_counter=? AND lease_until=?
 """

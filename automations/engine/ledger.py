@@ -182,7 +182,7 @@ class Ledger(Leases):
                 (
                     str(u.status), storable(u.reason), u.reason_kind, u.step_index, u.connection_id,
                     micros(u.claimable_at) if u.claimable_at else None, _json(u.memory),
-                    None if u.claimable_at else now, 1 if u.claimable_at else 0, u.claim.run_id,
+                    None if u.claimable_at else now, 1 if u.claimable_at else 0, u.marks, u.claim.run_id,
                 )
                 for u in updates
             ],
@@ -222,6 +222,6 @@ ON CONFLICT (delivery_id, number) DO NOTHING
 
 _UPDATE_RUN = """
 UPDATE run SET status=?, reason=?, reason_kind=?, step_index=?, connection_id=?, claimable_at=?, memory=?,
-  finished_at=?, lane=CASE WHEN ?=1 THEN lane END, lease_owner=NULL, lease_until=NULL, claims_without_end=0
+  finished_at=?, lane=CASE WHEN ?=1 THEN lane END, lease_owner=NULL, lease_until=NULL, claims_without_end=?
 WHERE id=?
 """

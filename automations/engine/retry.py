@@ -13,7 +13,6 @@ AFTER_OVERLOAD_S = 60
 RETRY_AFTER_MAX_S = 86_400
 HORIZON = timedelta(hours=72)
 JITTER = 0.2
-CLAIMS_MAX = 3
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from automations.clock import Clock
 from automations.engine.availability import Availability
+from automations.engine.blame import is_guilty, is_suspect
 from automations.engine.changes import Changes, Claim, RunUpdate
 from automations.engine.departures import Departures
 from automations.engine.hands import Hand, Loader, Unusable
@@ -38,7 +39,9 @@ class Taking:
         self._in_hand = in_hand
         self._clock = clock
         self._claimed: list[Claim] = []
-        self._claims_at_once = CLAIMS_AT_ONCE
+        self._at_once: dict[int, int] = {}
+        self._suspect = 0
+        self._crowded: set[int] = set()
 
     def take(self) -> Iterator[Taken]:
         """Yield what was claimed for one connection after another, with the changes that belong to it.
@@ -47,11 +50,11 @@ class Taking:
         Raises StorageUnavailableError; what was claimed by then comes at the next call.
         """
         if self._claimed:
-            yield self._loaded()
+            yield from self._loaded()
         due = self._ledger.due()
         for connection_id in self._availability.open():
             most = self._departures.most_in_hand(connection_id)
-            if connection_id not in due or not most:
+            if connection_id not in due or not most or self._waits_for_suspect(connection_id):
                 continue
             if self._availability.is_tried_alone(connection_id):
                 most = 1
@@ -63,12 +66,12 @@ class Taking:
                 continue
             if most == 1 and not self._may_try(connection_id, room):
                 continue
-            limit = min(room, self._claims_at_once)
+            limit = min(room, self._at_once.get(connection_id, CLAIMS_AT_ONCE))
             self._claimed = self._ledger.claim(connection_id, limit)
             if len(self._claimed) == limit:
                 self._departures.more_is_due()
             if self._claimed:
-                yield self._loaded()
+                yield from self._loaded()
 
     def _may_try(self, connection_id: int, room: int) -> bool:
         """Tell whether something may be claimed where a breaker allows one call, or nothing stands in the way."""
@@ -82,16 +85,33 @@ class Taking:
             self._as_it_was(claim, changes)
         self._claimed = []
 
-    def _loaded(self) -> Taken:
-        """What is too heavy together is given back, and less is claimed at once until it fits again."""
+    def _loaded(self) -> Iterator[Taken]:
+        """What is too heavy together is given back, and less is claimed at once until it fits again.
+
+        So are suspects beside the one that this worker has in hand; that is written first, so that nobody else is
+        held should that one kill it.
+        """
+        connection_id = self._claimed[0].connection_id
         room_bytes = BYTES_IN_HAND - self._in_hand.bytes
-        claims, postponed = self._loader.fitting(self._claimed, room_bytes)
+        claims, others = self._one_suspect(self._claimed)
+        claims, heavy = self._loader.fitting(claims, room_bytes) if claims else ([], [])
+        postponed = [*others, *heavy]
+        at_once = self._at_once.pop(connection_id, CLAIMS_AT_ONCE)
+        if postponed:
+            self._at_once[connection_id] = max(1, len(claims))
+        elif 2 * at_once < CLAIMS_AT_ONCE:
+            self._at_once[connection_id] = 2 * at_once
+        if others:
+            self._crowded.add(connection_id)
+        if postponed:
+            given_back = Changes()
+            for claim in postponed:
+                self._as_it_was(claim, given_back)
+            self._claimed = claims
+            yield [], given_back
+        hands, changes = [], Changes()
         loaded = self._loader.load(claims)
         self._claimed = []
-        self._claims_at_once = len(claims) if postponed else min(2 * self._claims_at_once, CLAIMS_AT_ONCE)
-        hands, changes = [], Changes()
-        for claim in postponed:
-            self._as_it_was(claim, changes)
         for one in loaded:
             changes.held[one.claim.run_id] = one.claim
             if isinstance(one, Unusable):
@@ -99,13 +119,39 @@ class Taking:
             else:
                 self._in_hand.take(one.run_id, one.claim.connection_id, one.weight)
                 hands.append(one)
-        return hands, changes
+        yield hands, changes
+
+    def _waits_for_suspect(self, connection_id: int) -> bool:
+        """Tell whether a connection has more suspects, and must wait until the one in hand has gone its way."""
+        if not self._in_hand.has(self._suspect):
+            self._suspect = 0
+            self._crowded.clear()
+        return connection_id in self._crowded
+
+    def _one_suspect(self, claims: Sequence[Claim]) -> tuple[list[Claim], list[Claim]]:
+        """Return what may be worked on together, and the suspects that may not; the least suspicious goes first."""
+        marks = {claim.run_id: claim.claims_without_end for claim in claims}
+        suspects = [run_id for run_id, m in marks.items() if is_suspect(m) and not is_guilty(m)]
+        if suspects and not self._suspect:
+            self._suspect = min(suspects, key=lambda run_id: marks[run_id])
+        waiting = set(suspects) - {self._suspect}
+        return (
+            [claim for claim in claims if claim.run_id not in waiting],
+            [claim for claim in claims if claim.run_id in waiting],
+        )
 
     def _as_it_was(self, claim: Claim, changes: Changes) -> None:
         changes.held[claim.run_id] = claim
-        now, connection_id = self._clock.now(), claim.connection_id
         changes.updates.append(
-            RunUpdate(claim, RunStatus.QUEUED, "", "", claim.step_index, connection_id, now, claim.memory)
+            RunUpdate(
+                claim,
+                RunStatus.QUEUED,
+                step_index=claim.step_index,
+                connection_id=claim.connection_id,
+                claimable_at=self._clock.now(),
+                memory=claim.memory,
+                marks=claim.claims_without_end,
+            )
         )
 
 

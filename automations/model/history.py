@@ -52,7 +52,7 @@ class Run(SQLModel, table=True):
     claimable_at: from then on any worker may take it; empty while it is behind another in its lane, in a
     worker's hands, or ended. connection_id: whom its next move talks to; 0 for nobody.
     lease_*: who holds it; an outcome is written only under the counter it was claimed with.
-    claims_without_end: claims whose worker never came back, so that a run that kills workers is parked.
+    claims_without_end: marks for workers that died with it in hand (`engine.blame`); a run that kills them is parked.
     memory: JSON of what was looked up (`related`) and of the steps' outcomes (`steps`).
     replay_of: the run that this one goes through again. replay_job_id: the job that asked for it.
     """

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from automations.engine.retry import CLAIMS_MAX
+from automations.engine.blame import DEATHS_MAX
 from automations.errors import UnavailableError
 from tests.engine.conftest import ToyHouse
 from tests.engine.toy import TARGETS, ToyTarget, arrival
@@ -73,7 +73,7 @@ def test_a_record_that_kills_its_worker_three_times_is_parked_and_frees_its_lane
     house.recipe()
     house.thing(1, 0, name="poison")
     house.thing(1, 1)
-    for _ in range(CLAIMS_MAX):
+    for _ in range(DEATHS_MAX):
         house.runner._decider.decide_pending(100, lambda event, occurrence: None)
         (claim,) = house.runner.ledger.claim(house.connection.id or 0, 10)
         assert claim.event_id == 1
