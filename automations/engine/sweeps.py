@@ -88,11 +88,19 @@ class Sweeps:
         assert connection.id is not None
         self._marks.begin(connection.id, entities, self._clock.now())
         job = self._ask(connection, entities, self._clock.now(), by=by, since=since)
-        if job is None:
+        if job is not None:
+            return job
+        if any(
+            open_.kind == Sweep.name and open_.connection_id == connection.id for open_ in self._jobs.open()
+        ):
             raise InputError(
                 f"A sweep of {name!r} is under way; `automations job list` shows it.", status=409
             )
-        return job
+        raise InputError(
+            f"All of {name!r} was looked through a moment ago; the last {AT_REST.seconds} seconds still come by "
+            "themselves. Try again in a minute.",
+            status=409,
+        )
 
     def results(self) -> Sequence[SweepResult]:
         return self._marks.results()

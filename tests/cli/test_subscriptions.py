@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
+from datetime import timedelta
 
+import pytest
+
+from automations.engine import sweeps
 from automations.resources import gallery_folder
 from automations.sandbox import PipedriveSandbox
 from tests.cli.conftest import Cli
@@ -46,11 +51,16 @@ def test_without_webhooks_there_is_nothing_to_list(cli: Cli) -> None:
     assert cli.ok("subscription", "sync").stdout == ""
 
 
-def test_what_did_not_arrive_is_fetched_and_told(connected: Cli, pipedrive: PipedriveSandbox) -> None:
+def test_what_did_not_arrive_is_fetched_and_told(
+    connected: Cli, pipedrive: PipedriveSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeps, "AT_REST", timedelta())
     connected.ok("recipe", "apply", NEW_DEAL)
     # Nobody listens at the public address, so none of these webhooks arrives.
     with connected.house() as assembly:
         assembly.sweeps.look()
+    # The account's times are whole seconds; what changed in the second of the first look counts as before it.
+    time.sleep(1.1)
     person = pipedrive.create("person", {"name": "Ana", "emails": [{"value": "ana@example.com"}]})
     for number in range(3):
         pipedrive.create("deal", {"title": f"Deal {number}", "value": 5000, "person_id": person["id"]})
@@ -71,3 +81,12 @@ def test_a_connection_without_webhooks_has_nothing_to_sweep(connected: Cli) -> N
     result = connected("subscription", "sweep", "acme-pipedrive")
     assert result.exit_code == 1
     assert "nothing to look through" in result.stderr
+
+
+def test_a_sweep_right_after_another_is_told_so(connected: Cli) -> None:
+    connected.ok("recipe", "apply", NEW_DEAL)
+    with connected.house() as assembly:
+        assembly.sweeps.look()
+    result = connected("subscription", "sweep", "acme-pipedrive")
+    assert result.exit_code == 1
+    assert "a moment ago" in result.stderr
