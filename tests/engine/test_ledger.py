@@ -7,7 +7,7 @@ import threading
 import pytest
 from sqlalchemy import text
 
-from automations.engine.changes import DecidedEvent, NewRun
+from automations.engine.changes import Changes, DecidedEvent, NewRun, RunUpdate
 from automations.errors import UnavailableError
 from automations.model.states import RunStatus
 from tests.engine.conftest import ToyHouse
@@ -160,3 +160,22 @@ def test_a_retry_is_not_put_off_by_a_clock_that_goes_back(house: ToyHouse) -> No
     house.clock.advance(hours=1, minutes=10)
     house.work()
     assert house.target.texts() == ["retried", "waited"]
+
+
+def test_what_was_begun_under_an_old_claim_is_not_written_under_the_new_one(house: ToyHouse) -> None:
+    house.recipe()
+    house.thing(1)
+    house.runner._decider.decide_pending(10, house.runner._loader.remember)
+    ledger, connection_id = house.runner.ledger, house.connection.id or 0
+    (old,) = ledger.claim(connection_id, 1)
+    other = house.assembly.runner("w/2/other")
+    other.ledger.recover()
+    house.clock.advance(seconds=61)
+    assert other.ledger.recover() == 1
+    (new,) = ledger.claim(connection_id, 1)
+    for claim, loses in ((old, True), (new, False)):
+        update = RunUpdate(claim, RunStatus.SUCCEEDED)
+        lost, _ = ledger.apply(Changes(updates=[update], held={claim.run_id: claim}))
+        assert bool(lost) is loses
+    assert house.statuses() == ["succeeded"]
+    other.abandon()

@@ -30,6 +30,8 @@ from tests.engine.conftest import HandClock
 from tests.engine.test_lanes import furnished
 
 ITEMS = 2
+#: What takes runs out of hands happens one time in four, so that something happens to those that are in them.
+LUCK = st.integers(0, 3)
 
 
 @dataclass
@@ -57,6 +59,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.events = 0
         self.lives = 0
         self.owner_of: dict[int, int] = {}
+        self.old_claims: list[tuple[int, Claim]] = []
         self.closed: dict[int, Any] = {}
         self.attempts: dict[int, int] = {}
         self.counters: dict[int, int] = {}
@@ -74,7 +77,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.decide(2)
+        self.decide(3)
+        self.claim(0, 1)
+        self.claim(1, 1)
 
     @rule(count=st.integers(1, 3))
     def decide(self, count: int) -> None:
@@ -101,6 +106,9 @@ class LedgerMachine(RuleBasedStateMachine):
         for claim in worker.ledger.claim(1, limit):
             assert claim.run_id not in self.owner_of, "one run in two hands"
             self.owner_of[claim.run_id] = worker.slot
+            if claim.run_id in worker.hands:
+                self.old_claims.append((slot, worker.hands[claim.run_id]))
+                self._forget(worker, claim.run_id)
             worker.hands[claim.run_id] = claim
 
     def _apply(self, worker: Worker, run_id: int, changes: Changes) -> bool:
@@ -144,17 +152,36 @@ class LedgerMachine(RuleBasedStateMachine):
         past = self._rows(sql, run_id, item)
         opening = _opening(run_id, item, past[0][0] if past else None)
         if past and past[0][1] == "succeeded":
-            # A worker that would do a closed effect again is refused, whatever made it think so.
-            if self.owner_of.get(run_id) == worker.slot and not self._is_stale(worker, run_id):
-                before = self._rows("SELECT * FROM delivery WHERE run_id=?", run_id)
-                with pytest.raises(RuntimeError):
-                    self._apply(worker, run_id, Changes(openings=[opening]))
-                with pytest.raises(RuntimeError):
-                    self._apply(worker, run_id, Changes(openings=[_opening(run_id, item, None)]))
-                assert self._rows("SELECT * FROM delivery WHERE run_id=?", run_id) == before
             return
         if self._apply(worker, run_id, Changes(openings=[opening])) and past:
             worker.open[run_id, item] = past[0][0]
+
+    @precondition(lambda self: self._held_and_closed())
+    @rule(data=st.data(), knows=st.booleans())
+    def open_what_is_closed(self, data: st.DataObject, knows: bool) -> None:
+        """A worker that would do a closed effect again is refused, whatever made it think so."""
+        run_id, item, delivery_id = data.draw(st.sampled_from(self._held_and_closed()))
+        worker = self.workers[self.owner_of[run_id] - 1]
+        opening = _opening(run_id, item, delivery_id if knows else None)
+        before = self._rows("SELECT * FROM delivery WHERE run_id=?", run_id)
+        with pytest.raises(RuntimeError):
+            worker.ledger.apply(Changes(openings=[opening], held={run_id: worker.hands[run_id]}))
+        assert self._rows("SELECT * FROM delivery WHERE run_id=?", run_id) == before
+
+    def _held_and_closed(self) -> list[tuple[int, int, int]]:
+        rows = self._rows("SELECT run_id, item_index, id FROM delivery WHERE status='succeeded' ORDER BY id")
+        return [tuple(row) for row in rows if row[0] in self.owner_of]
+
+    @precondition(lambda self: self.old_claims)
+    @rule(data=st.data())
+    def write_under_an_old_claim(self, data: st.DataObject) -> None:
+        """What a worker began before it lost a run and got it back is not written either."""
+        slot, claim = data.draw(st.sampled_from(self.old_claims))
+        update = RunUpdate(claim, RunStatus.PARKED, "", "", connection_id=0)
+        before = self._rows("SELECT * FROM run WHERE id=?", claim.run_id)
+        lost, _ = self.workers[slot].ledger.apply(Changes(updates=[update], held={claim.run_id: claim}))
+        assert lost == {claim.run_id}
+        assert self._rows("SELECT * FROM run WHERE id=?", claim.run_id) == before
 
     @precondition(lambda self: any(worker.open for worker in self.workers))
     @rule(data=st.data(), succeeds=st.booleans())
@@ -169,8 +196,10 @@ class LedgerMachine(RuleBasedStateMachine):
         self._apply(worker, run_id, Changes(closings=[Closing(run_id, delivery_id, status, attempt)]))
 
     @precondition(_anything_held)
-    @rule(data=st.data(), ends=st.booleans())
-    def let_go(self, data: st.DataObject, ends: bool) -> None:
+    @rule(data=st.data(), ends=st.booleans(), luck=LUCK)
+    def let_go(self, data: st.DataObject, ends: bool, luck: int) -> None:
+        if luck:
+            return
         worker, run_id = self._one(data)
         at = None if ends else self.clock.now()
         status = RunStatus.SUCCEEDED if ends else RunStatus.WAITING
@@ -179,21 +208,26 @@ class LedgerMachine(RuleBasedStateMachine):
             del self.owner_of[run_id]
             self._forget(worker, run_id)
 
-    @rule(slot=st.integers(0, 1))
-    def crash(self, slot: int) -> None:
+    @rule(slot=st.integers(0, 1), luck=LUCK)
+    def crash(self, slot: int, luck: int) -> None:
         """A worker dies; its successor in the slot has another name and takes its runs back."""
+        if luck:
+            return
         dead = self.workers[slot]
         self.lives += 1
         prefix = f"w/{dead.slot}/"
         taken = [run_id for run_id, owner in self.owner_of.items() if owner == dead.slot]
+        self.old_claims = [(other, claim) for other, claim in self.old_claims if other != slot]
         self.workers[slot] = Worker(dead.slot, Ledger(self.database, self.clock, f"{prefix}{self.lives}"))
         assert self.workers[slot].ledger.recover(prefix) == len(taken)
         for run_id in taken:
             del self.owner_of[run_id]
 
-    @rule(slot=st.integers(0, 1))
-    def sleep_through_the_lease(self, slot: int) -> None:
+    @rule(slot=st.integers(0, 1), luck=LUCK)
+    def sleep_through_the_lease(self, slot: int, luck: int) -> None:
         """One worker stands still; the other sees its leases unchanged for a minute, then takes them."""
+        if luck:
+            return
         sleeper, other = self.workers[slot], self.workers[1 - slot]
         other.ledger.recover()
         self.clock.advance(seconds=61)
@@ -251,5 +285,5 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 TestLedger = LedgerMachine.TestCase
 TestLedger.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=80, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
 )
