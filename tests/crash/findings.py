@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.crash.books import Books, Delivered
-from tests.crash.installation import CREATING
+from tests.crash.installation import CREATES_EVERY, CREATING
 from tests.crash.targets import Note, Targets
 from tests.crash.webhooks import Sender
 
@@ -92,7 +92,8 @@ def _judge_arrivals(found: Findings, recipe: str, accepted: set[Change], notes: 
 
 
 def _judge_people(found: Findings, accepted: set[Change], people: list[str]) -> None:
-    wanted = {f"deal-{deal}@example.com" for deal, number in accepted if number == CREATING}
+    makes = [deal for deal, number in accepted if number == CREATING and deal % CREATES_EVERY == 0]
+    wanted = {f"deal-{deal}@example.com" for deal in makes}
     found.breaches["lost"] += [f"person {address}" for address in sorted(wanted - set(people))]
     found.breaches["doubled"] += [
         f"{address} is there {times} times" for address, times in Counter(people).items() if times > 1
