@@ -212,6 +212,7 @@ class Database:
         return bytes(found[0]) if found else None
 
     def close(self) -> None:
+        packing.ask_no_more(self)
         self.engine.dispose()
 
 

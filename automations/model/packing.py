@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 from weakref import WeakSet
 
-from automations.errors import SettingsError
+from automations.errors import SettingsError, StorageUnavailableError
 
 TEXT_MARK: Final = "~"
 MARK: Final = b"\x00\xffP"
@@ -41,6 +41,11 @@ _keepers: WeakSet[KeepsWords] = WeakSet()
 def ask_also(keeper: KeepsWords) -> None:
     """Look for unknown words there, too, for as long as it lives."""
     _keepers.add(keeper)
+
+
+def ask_no_more(keeper: KeepsWords) -> None:
+    """Forget what `ask_also` was told."""
+    _keepers.discard(keeper)
 
 
 def digest_of(words: bytes) -> str:
@@ -69,7 +74,9 @@ def is_packed(stored: str | bytes) -> bool:
 
 
 def unpack_text(text: str) -> str:
-    """Return what `pack_text` was given; a plain text as it is. Raises SettingsError where the words are lost."""
+    """Return what `pack_text` was given; a plain text as it is. Raises SettingsError where the words are lost,
+    StorageUnavailableError where they cannot be asked for just now.
+    """
     if not text.startswith(TEXT_MARK):
         return text
     return _unpacked(base64.b64decode(text[1:])).decode("utf-8")
@@ -95,11 +102,18 @@ def _unpacked(stored: bytes) -> bytes:
 
 
 def _found(digest: bytes) -> bytes:
+    away: StorageUnavailableError | None = None
     for keeper in list(_keepers):
-        words = keeper.words(digest.hex())
+        try:
+            words = keeper.words(digest.hex())
+        except StorageUnavailableError as error:
+            away = error
+            continue
         if words is not None:
             _known[digest] = words
             return words
+    if away is not None:
+        raise away
     raise SettingsError(
         f"Old rows are packed with words ({digest.hex()}) that the table packing_words does not have. "
         "Restore that table from a backup."

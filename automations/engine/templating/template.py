@@ -217,7 +217,7 @@ def compile_expression(source: Any) -> Template:
     if not isinstance(source, str):
         return Template(source, value=finish(source))
     text = source.strip()
-    template = _compiled(text if text.startswith("{{") else "{{ " + text + " }}")
+    template = _compiled(text if text.startswith("{{") else "{{ " + text + " }}", is_address=False)
     if not template.is_expression:
         raise MappingError("This must be one expression, such as 'deal.value > 1000'.", template=source)
     return template
@@ -229,7 +229,7 @@ def compile_address(text: str) -> Template:
 
 
 @lru_cache(maxsize=COMPILED_TEMPLATES_KEPT)
-def _compiled(source: str, *, is_address: bool = False) -> Template:
+def _compiled(source: str, *, is_address: bool) -> Template:
     try:
         tree = read(ENVIRONMENT, source)
     except UnreadableError as error:
