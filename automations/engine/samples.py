@@ -150,7 +150,7 @@ class Samples:
         return parse_sample(trigger, self._registry.kinds[trigger.connection.kind], text)
 
     def _captured(self, trigger: Trigger, connection_id: int) -> list[SampleChoice]:
-        with self._database.read() as session:
+        with self._database.read(steady=True) as session:
             found: list[SampleChoice] = []
             newest = (
                 select(Event)

@@ -42,7 +42,7 @@ def copy_all(source: Database, target: Database, progress: Progress) -> list[Cop
     if source.engine.url == target.engine.url:
         raise InputError("Both are the same database. Name an empty one to copy into.")
     target.migrate()
-    with source.connect_for_read() as reading, target.connect_for_write() as writing:
+    with source.connect_for_read(steady=True) as reading, target.connect_for_write() as writing:
         if not source.on_sqlite:
             reading.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         tables = list(_tables(reading))

@@ -21,7 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
 from automations.errors import SettingsError, StorageUnavailableError
-from automations.model import packing
+from automations.model import packing, postgres
 from automations.model.statements import PlainConnection, Statements, begin_immediate, plain
 
 BUSY_TIMEOUT_MS = 8_000
@@ -47,13 +47,22 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 20) -> None:
         self.url = url
         self.on_sqlite = url.startswith("sqlite")
-        self.engine = _sqlite_engine(url, pool_size) if self.on_sqlite else _postgres_engine(url, pool_size)
+        self.engine = (
+            _sqlite_engine(url, pool_size) if self.on_sqlite else postgres.postgres_engine(url, pool_size)
+        )
+        self._reading = (
+            self.engine if self.on_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        )
         packing.ask_also(self)
 
     @contextmanager
-    def read(self) -> Iterator[Session]:
-        """Yield a session that sees one moment and writes nothing."""
-        with self._translated(), Session(self.engine, expire_on_commit=False) as session:
+    def read(self, *, steady: bool = False) -> Iterator[Session]:
+        """Yield a session that writes nothing.
+
+        steady: whether it may fetch rows bit by bit. PostgreSQL takes a transaction for that, three messages more.
+        """
+        engine = self.engine if steady else self._reading
+        with self._translated(), Session(engine, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
@@ -80,8 +89,9 @@ class Database:
                 yield connection
 
     @contextmanager
-    def connect_for_read(self) -> Iterator[SqlConnection]:
-        with self._translated(), self.engine.connect() as connection:
+    def connect_for_read(self, *, steady: bool = False) -> Iterator[SqlConnection]:
+        """Yield a bare connection that writes nothing. steady: as `read` has it."""
+        with self._translated(), (self.engine if steady else self._reading).connect() as connection:
             yield connection
 
     @contextmanager
@@ -97,8 +107,8 @@ class Database:
                 if not durable:
                     cursor.execute("PRAGMA synchronous=NORMAL")
                 begin_immediate(cursor, BUSY_TIMEOUT_MS)
-            elif not durable:
-                cursor.execute("SET LOCAL synchronous_commit=off")
+            else:
+                postgres.begin(cursor, durable=durable)
             try:
                 yield connection
                 cursor.connection.commit()
@@ -106,7 +116,9 @@ class Database:
                 cursor.connection.rollback()
                 raise
             finally:
-                if self.on_sqlite and not durable:
+                if not self.on_sqlite:
+                    postgres.end(cursor.connection)
+                elif not durable:
                     cursor.execute("PRAGMA synchronous=FULL")
 
     @contextmanager
@@ -118,8 +130,8 @@ class Database:
             try:
                 yield connection
             finally:
-                if not (self.on_sqlite or cursor.connection.closed):
-                    cursor.connection.autocommit = False
+                if not self.on_sqlite:
+                    postgres.end(cursor.connection)
 
     @contextmanager
     def _plain(self) -> Iterator[tuple[PlainConnection, Any]]:
@@ -268,19 +280,3 @@ _PRAGMAS: tuple[tuple[str, str, object], ...] = (
     ("temp_store", "MEMORY", 2),
     ("journal_size_limit", "67108864", 67108864),
 )
-
-
-def _postgres_engine(url: str, pool_size: int) -> Engine:
-    engine = create_engine(
-        url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=10, pool_pre_ping=True
-    )
-
-    @event.listens_for(engine, "connect")
-    def _configure(dbapi: Any, _record: Any) -> None:
-        with dbapi.cursor() as cursor:
-            cursor.execute("SET synchronous_commit = on")
-            cursor.execute("SET lock_timeout = '8s'")
-            cursor.execute("SET timezone = 'UTC'")
-        dbapi.commit()
-
-    return engine

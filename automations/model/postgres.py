@@ -1,0 +1,79 @@
+"""How this program uses a PostgreSQL: every round trip costs it and the server a change of process.
+
+So nothing is asked only to see whether the server is still there, a transaction begins with one message, and what
+only reads has none. Statements that come again are prepared by the driver, which forgets all of them at each rollback.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from typing import Any, Final
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import InvalidatePoolError
+
+_TRUSTED_S: Final = 5.0
+# `PQTRANS_IDLE`, by number: the driver is loaded only where there is a PostgreSQL.
+_IDLE: Final = 0
+_BEGIN: Final = "BEGIN"
+_BEGIN_UNHURRIED: Final = "BEGIN; SET LOCAL synchronous_commit=off"
+
+
+def postgres_engine(url: str, pool_size: int) -> Engine:
+    # The last one given back is the next one taken: it has the statements prepared, and was alive a moment ago.
+    engine = create_engine(
+        url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=10, pool_use_lifo=True
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(dbapi: Any, _record: Any) -> None:
+        with dbapi.cursor() as cursor:
+            cursor.execute("SET synchronous_commit = on")
+            cursor.execute("SET lock_timeout = '8s'")
+            cursor.execute("SET timezone = 'UTC'")
+        dbapi.commit()
+
+    @event.listens_for(engine, "checkin")
+    def _note(_dbapi: Any, record: Any) -> None:
+        record.info["seen_s"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _look(dbapi: Any, record: Any, _proxy: Any) -> None:
+        seen_s = record.info.get("seen_s")
+        if seen_s is None or (time.monotonic() - seen_s < _TRUSTED_S and not _has_word(dbapi)):
+            return
+        dialect: Any = engine.dialect
+        if not dialect._do_ping_w_event(dbapi):
+            raise InvalidatePoolError
+
+    return engine
+
+
+def begin(cursor: Any, *, durable: bool) -> None:
+    """Begin a transaction with one message; `commit` or `rollback` of its connection ends it, then `end`."""
+    cursor.connection.autocommit = True
+    # Several statements in one text cannot be prepared.
+    cursor.execute(_BEGIN if durable else _BEGIN_UNHURRIED, prepare=False)
+
+
+def end(connection: Any) -> None:
+    """Let a connection begin transactions by itself again, as SQLAlchemy expects.
+
+    One whose transaction could not be ended is closed: whoever had it next would not notice that it commits by itself.
+    """
+    if connection.closed:
+        return
+    if connection.info.transaction_status != _IDLE:
+        connection.close()
+        return
+    connection.autocommit = False
+
+
+def _has_word(dbapi: Any) -> bool:
+    """Tell whether the server said something unasked; most times, that it is going away."""
+    if dbapi.closed:
+        return True
+    poll = select.poll()
+    poll.register(dbapi.pgconn.socket, select.POLLIN)
+    return bool(poll.poll(0))
