@@ -47,7 +47,8 @@ def prepare(settings: Settings) -> None:
 
 def make_wsgi() -> Any:
     """Return the web application; Granian calls this once in each web process."""
-    from automations.web.app import create_app
+    from automations.cli.late_answers import answer_later
+    from automations.web.app import create_app, intake_gate
 
     set_up_logs()
     end_with_parent()
@@ -59,6 +60,7 @@ def make_wsgi() -> Any:
     # Granian's children end as those of multiprocessing do: without `atexit`.
     Finalize(None, present.stop, exitpriority=1)
     app = create_app(assembly)
+    answer_later(intake_gate(app))
     _settle()
     return app
 

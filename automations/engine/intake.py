@@ -1,7 +1,10 @@
 """Events onto disk. An arrival is answered only after the commit that holds it.
 
 Requests that come at the same moment share one transaction: each hands its rows to the one committing
-thread and waits for the commit they ended up in. A process that dies before the commit has answered nobody.
+thread, which tells of the commit they ended up in. A process that dies before the commit has answered nobody.
+
+A request may wait in its thread (`accept`) or leave word how it is to be answered (`accept_later`), which keeps no
+thread waiting and wakes none.
 """
 
 from __future__ import annotations
@@ -11,7 +14,6 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -20,6 +22,7 @@ import structlog
 
 from automations.clock import Clock
 from automations.engine.contracts import Arrival
+from automations.engine.waiting import ACCEPT_TIMEOUT_S, Accepted, Gate, Later, Outcome, Tell, told
 from automations.errors import StorageUnavailableError
 from automations.model.columns import micros, storable_key
 from automations.model.database import Database
@@ -30,7 +33,8 @@ from automations.model.states import EventOrigin
 _log = structlog.get_logger("intake")
 
 GROUP_MAX = 200
-ACCEPT_TIMEOUT_S = 9.0
+LATER_MAX = 64
+LATER_BYTES_MAX = 64 * 1024
 TELL_EVERY_S = 0.02
 _COLUMNS = (
     "connection_id", "dedupe_key", "topic", "record_key", "origin",
@@ -38,45 +42,15 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Accepted:
-    """event_id: None when it was here already (`duplicate`)."""
+class _HandedIn:
+    """Rows on their way to disk, and who is told of their commit."""
 
-    event_id: int | None
+    __slots__ = ("hops", "rows", "tell")
 
-    @property
-    def duplicate(self) -> bool:
-        return self.event_id is None
-
-
-class _Waiting:
-    """Rows on their way to disk. A bare lock is what waits: a `Future` takes four times as long to make and set."""
-
-    __slots__ = ("_answer", "_error", "_gate", "hops", "rows")
-
-    def __init__(self, rows: list[tuple[Any, ...]], hops: Sequence[int]) -> None:
+    def __init__(self, rows: list[tuple[Any, ...]], hops: Sequence[int], tell: Tell) -> None:
         self.rows = rows
         self.hops = hops
-        self._answer: list[Accepted] = []
-        self._error: BaseException | None = None
-        self._gate = threading.Lock()
-        self._gate.acquire()
-
-    def stored(self, answer: list[Accepted]) -> None:
-        self._answer = answer
-        self._gate.release()
-
-    def failed(self, error: BaseException) -> None:
-        self._error = error
-        self._gate.release()
-
-    def result(self, timeout_s: float) -> list[Accepted]:
-        """Wait for the commit. Raises what it failed with, or TimeoutError."""
-        if not self._gate.acquire(timeout=timeout_s):
-            raise TimeoutError
-        if self._error is not None:
-            raise self._error
-        return self._answer
+        self.tell = tell
 
 
 class Intake:
@@ -99,9 +73,10 @@ class Intake:
         self._database = database
         self._clock = clock
         self._on_accepted = on_accepted
-        self._inbox: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[_HandedIn | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
+        self._later = Later(clock)
         self._is_to_tell = False
         self._told_s = -math.inf
 
@@ -118,11 +93,40 @@ class Intake:
         """
         if not arrivals:
             return []
+        self._refuse_without_room()
+        gate = Gate()
+        self._hand_in(connection_id, arrivals, origin, gate.open)
+        return gate.result()
+
+    def accept_later(self, connection_id: int, arrivals: Sequence[Arrival], then: Tell) -> None:
+        """Store the arrivals and call `then` once: after the commit, or with the error that `accept` would raise.
+
+        Another thread calls it, for which everybody waits, so it must be quick. While many wait, or where much came,
+        this thread waits, too, before it calls: what waits takes memory, and who waits takes nothing more.
+
+        Raises StorageUnavailableError when the disk is nearly full; then it is not called.
+        """
+        self._refuse_without_room()
+        if len(self._later) < LATER_MAX and sum(len(one.payload) for one in arrivals) <= LATER_BYTES_MAX:
+            self._hand_in(connection_id, arrivals, EventOrigin.HOOK, self._later.add(then))
+            return
+        outcome: Outcome
+        try:
+            outcome = self.accept(connection_id, arrivals)
+        except Exception as error:  # noqa: BLE001 - whatever it is, who asked is told
+            outcome = error
+        then(outcome)
+
+    def _refuse_without_room(self) -> None:
         if not self._has_room():
             raise StorageUnavailableError(
                 "The disk is nearly full: what is left is kept for work under way. Make room; `automations doctor` "
                 "says more."
             )
+
+    def _hand_in(
+        self, connection_id: int, arrivals: Sequence[Arrival], origin: EventOrigin, tell: Tell
+    ) -> None:
         received_at = micros(self._clock.now())
         rows = [
             (
@@ -133,15 +137,8 @@ class Intake:
             )
             for arrival in arrivals
         ]  # fmt: skip
-        waiting = _Waiting(rows, [arrival.hops for arrival in arrivals])
         self._ensure_committer()
-        self._inbox.put(waiting)
-        try:
-            return waiting.result(ACCEPT_TIMEOUT_S)
-        except TimeoutError:
-            raise StorageUnavailableError(
-                "The event could not be stored in time. Send it again in some seconds."
-            ) from None
+        self._inbox.put(_HandedIn(rows, [arrival.hops for arrival in arrivals], tell))
 
     def close(self) -> None:
         """Commit what waits, then end the committing thread."""
@@ -149,6 +146,7 @@ class Intake:
         if thread is not None:
             self._inbox.put(None)
             thread.join(timeout=ACCEPT_TIMEOUT_S)
+        self._later.stop()
 
     def _ensure_committer(self) -> None:
         if self._thread is None or not self._thread.is_alive():
@@ -156,6 +154,7 @@ class Intake:
                 if self._thread is None or not self._thread.is_alive():
                     self._thread = threading.Thread(target=self._commit_forever, name="intake", daemon=True)
                     self._thread.start()
+                    self._later.start()
 
     def _commit_forever(self) -> None:
         ends = False
@@ -176,7 +175,7 @@ class Intake:
             self._commit(group)
         self._tell()
 
-    def _next(self) -> _Waiting | None:
+    def _next(self) -> _HandedIn | None:
         """Return what comes next; tell of what was stored before as soon as it is time."""
         while self._is_to_tell:
             left_s = self._told_s + TELL_EVERY_S - self._clock.monotonic_s()
@@ -194,18 +193,18 @@ class Intake:
             except Exception as error:  # noqa: BLE001 - what is stored is stored; workers look by themselves, too
                 _log.warning("intake.not_told", error=type(error).__name__)
 
-    def _commit(self, group: list[_Waiting]) -> None:
+    def _commit(self, group: list[_HandedIn]) -> None:
         try:
             with self._database.write_plain() as connection:
-                stored = insert_events(connection, [row for waiting in group for row in waiting.rows])
-                note_hops(connection, stored, [hops for waiting in group for hops in waiting.hops])
-        except BaseException as error:  # noqa: BLE001 - every waiting request must hear of it
-            for waiting in group:
-                waiting.failed(error)
+                stored = insert_events(connection, [row for one in group for row in one.rows])
+                note_hops(connection, stored, [hops for one in group for hops in one.hops])
+        except BaseException as error:  # noqa: BLE001 - everybody in it must hear of it
+            for one in group:
+                told(one.tell, error)
             return
         answers = iter(stored)
-        for waiting in group:
-            waiting.stored([Accepted(next(answers)) for _ in waiting.rows])
+        for one in group:
+            told(one.tell, [Accepted(next(answers)) for _ in one.rows])
         self._is_to_tell = self._is_to_tell or any(event_id is not None for event_id in stored)
 
 

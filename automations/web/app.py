@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+_INTAKE = "automations.intake"
+
 PAGES = tuple(
     page.blueprint
     for page in (
@@ -97,10 +99,17 @@ def create_app(assembly: Services) -> Flask:
     return app
 
 
+def intake_gate(app: Flask) -> IntakeGate:
+    """Return what answers other programs' webhooks, for a server that can answer them later."""
+    gate: IntakeGate = app.extensions[_INTAKE]
+    return gate
+
+
 def _put_in_front(app: Flask, assembly: Services) -> None:
     """Let the addresses that other programs call be answered before Flask sees them."""
     pages, intake, health = app.wsgi_app, IntakeGate(assembly), HealthGate(assembly)
     keyed = WriteKeyGate(assembly)
+    app.extensions[_INTAKE] = intake
 
     def front(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]

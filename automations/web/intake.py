@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 import random
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +18,8 @@ import orjson
 import structlog
 from sqlmodel import col, select
 
-from automations.engine.contracts import ConnectionKind, InboundRequest
+from automations.engine.contracts import Arrival, ConnectionKind, InboundRequest
+from automations.engine.waiting import Accepted, Outcome
 from automations.errors import AutomationError, InputError, StorageUnavailableError
 from automations.model.connection import Connection
 from automations.web.inbound import InboundHeaders, RefusedError, basic_of, body_of, status_line
@@ -35,7 +36,12 @@ LOOK_AGAIN_AFTER_S: Final = 0.2
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{16,200}")
 _TAKEN: Final = orjson.dumps({"success": True})
 _TAKEN_BEFORE: Final = orjson.dumps({"success": True, "duplicate": True})
+_JSON: Final = ("Content-Type", "application/json")
 _log = structlog.get_logger("intake")
+
+_Headers = list[tuple[str, str]]
+#: Sends an answer: status, headers, body. It does not matter which thread calls it, nor when.
+Respond = Callable[[int, _Headers, bytes], None]
 
 
 @dataclass(frozen=True)
@@ -57,30 +63,33 @@ class IntakeGate:
         self._addresses: dict[str, Address] = {}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        headers: tuple[tuple[str, str], ...] = ()
+        """Answer as WSGI has it, which keeps this thread until the event is on disk."""
         try:
-            status, body = 200, self._take(environ)
-        except RefusedError as refused:
-            status, body, headers = refused.status, _error(refused.code, refused.message), refused.headers
-        except InputError as error:
-            status, body = error.status, _error(error.code, error.message)
-        except StorageUnavailableError as error:
-            status, body, headers = 503, _error("unavailable", error.message), _come_again()
-        except OSError as error:
-            # Such as no file that may still be opened: a fact of the machine, which passes.
-            _log.warning("intake.machine_trouble", error=type(error).__name__, number=error.errno)
-            said = "This machine cannot take the event just now. Send it again in some seconds."
-            status, body, headers = 503, _error("unavailable", said), _come_again()
-        except Exception as error:  # noqa: BLE001 - whatever arrived, the caller gets an answer and the log the rest
-            _log.exception("intake.failed", error=type(error).__name__)
-            status, body = 500, _error("internal", "The event was not stored. Send it again later.")
-        start_response(
-            status_line(status),
-            [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *headers],
-        )
+            connection_id, arrivals = self._taken(environ)
+            status, headers, body = _welcome(self._services.intake.accept(connection_id, arrivals))
+        except Exception as error:  # noqa: BLE001 - whatever arrived, the caller gets an answer
+            status, headers, body = _refusal(error)
+        start_response(status_line(status), headers)
         return [body]
 
-    def _take(self, environ: WSGIEnvironment) -> bytes:
+    def answer_later(self, environ: WSGIEnvironment, respond: Respond) -> None:
+        """See to it that `respond` is called once: at once for what is refused, else when the event is on disk."""
+
+        def then(outcome: Outcome) -> None:
+            respond(*(_welcome(outcome) if isinstance(outcome, list) else _refusal(outcome)))
+
+        try:
+            connection_id, arrivals = self._taken(environ)
+            if arrivals:
+                self._services.intake.accept_later(connection_id, arrivals, then)
+                return
+        except Exception as error:  # noqa: BLE001 - whatever arrived, the caller gets an answer
+            then(error)
+            return
+        then([])
+
+    def _taken(self, environ: WSGIEnvironment) -> tuple[int, Sequence[Arrival]]:
+        """Return whose connection this is for, and what arrived. Raises InputError for what is refused."""
         address = self._address(environ["PATH_INFO"])
         if environ["REQUEST_METHOD"] != "POST":
             raise RefusedError(405, "method_not_allowed", "Send a POST request.", (("Allow", "POST"),))
@@ -88,7 +97,7 @@ class IntakeGate:
         if address.kind.hook_needs_basic and not _is_right(address, basic):
             self._check_credentials(self._as_it_is_now(environ["PATH_INFO"], address), basic)
         body = body_of(environ, LARGEST_BODY)
-        arrivals = address.kind.receive(
+        return address.connection_id, address.kind.receive(
             InboundRequest(
                 body=body,
                 content_type=environ.get("CONTENT_TYPE", ""),
@@ -97,8 +106,6 @@ class IntakeGate:
                 path=environ["PATH_INFO"],
             )
         )
-        accepted = self._services.intake.accept(address.connection_id, arrivals)
-        return _TAKEN_BEFORE if accepted and all(one.duplicate for one in accepted) else _TAKEN
 
     # -- whose address it is
 
@@ -169,8 +176,34 @@ def _as_text(basic: tuple[bytes, bytes] | None) -> tuple[str, str] | None:
     return (basic[0].decode("utf-8", "replace"), basic[1].decode("utf-8", "replace")) if basic else None
 
 
-def _come_again() -> tuple[tuple[str, str], ...]:
-    return (("Retry-After", str(random.randint(5, 15))),)  # noqa: S311 - spreads callers, hides nothing
+def _welcome(accepted: Sequence[Accepted]) -> tuple[int, _Headers, bytes]:
+    known = bool(accepted) and all(one.duplicate for one in accepted)
+    return _answer(200, _TAKEN_BEFORE if known else _TAKEN)
+
+
+def _refusal(error: BaseException) -> tuple[int, _Headers, bytes]:
+    """Return the answer to a request that was refused or failed; what is not the caller's fault is logged."""
+    if isinstance(error, RefusedError):
+        return _answer(error.status, _error(error.code, error.message), *error.headers)
+    if isinstance(error, InputError):
+        return _answer(error.status, _error(error.code, error.message))
+    if isinstance(error, StorageUnavailableError):
+        return _answer(503, _error("unavailable", error.message), _come_again())
+    if isinstance(error, OSError):
+        # Such as no file that may still be opened: a fact of the machine, which passes.
+        _log.warning("intake.machine_trouble", error=type(error).__name__, number=error.errno)
+        said = "This machine cannot take the event just now. Send it again in some seconds."
+        return _answer(503, _error("unavailable", said), _come_again())
+    _log.error("intake.failed", error=type(error).__name__, exc_info=error)
+    return _answer(500, _error("internal", "The event was not stored. Send it again later."))
+
+
+def _answer(status: int, body: bytes, *headers: tuple[str, str]) -> tuple[int, _Headers, bytes]:
+    return status, [_JSON, ("Content-Length", str(len(body))), *headers], body
+
+
+def _come_again() -> tuple[str, str]:
+    return "Retry-After", str(random.randint(5, 15))  # noqa: S311 - spreads callers, hides nothing
 
 
 def _error(code: str, message: str) -> bytes:

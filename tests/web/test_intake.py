@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from automations.engine.intake import Accepted
+from automations.engine.waiting import Accepted
 from automations.errors import StorageUnavailableError
 from automations.web.app import create_app
 from tests.web.senders import Sender, credentials, refused, webhook
