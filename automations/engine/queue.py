@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from huey import crontab
 
 from automations.engine.doorbell import Doorbell
+from automations.engine.queue_library import crontab
 from automations.engine.queue_storage import PATIENCE_S, make_huey
 
 WAKE_TASK = "work"

@@ -10,12 +10,20 @@ import importlib.util
 from typing import Any, Protocol
 
 import structlog
-from huey import Huey, RedisHuey, SqliteHuey
-from huey.storage import PostgresStorage, RedisStorage, SqliteStorage
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from automations.engine.doorbell import Doorbell
+from automations.engine.queue_library import (
+    Huey,
+    PostgresStorage,
+    RedisHuey,
+    RedisStorage,
+    SqliteHuey,
+    SqliteStorage,
+    with_postgres,
+    with_redis,
+)
 from automations.errors import SettingsError
 
 NAME = "automations"
@@ -166,6 +174,7 @@ def _in_postgres(url: str, bell: Doorbell) -> Huey:
         raise SettingsError(
             "AUTOMATIONS_QUEUE_URL is no address. Write postgresql+psycopg://user:password@host/database."
         ) from error
+    with_postgres()
     return Huey(
         NAME,
         storage_class=_PostgresQueue,
@@ -188,6 +197,7 @@ def _in_redis(url: str, bell: Doorbell) -> Huey:
             "AUTOMATIONS_QUEUE_URL names a Redis, and the package for it is not installed. Install it with "
             "`pip install 'automations[redis]'`, or leave the setting empty."
         )
+    with_redis()
     from redis import ConnectionPool
 
     try:
