@@ -53,7 +53,9 @@ class WakeUps:
             with self._lock:
                 if self._huey.storage.queue_size() == 0:
                     self._task()
-            self._bell.ring()
+            # Other queues carry the ring themselves; heard twice, it would be looked for twice.
+            if self._ringer is None:
+                self._bell.ring()
         except Exception as error:  # noqa: BLE001 - a lost wake-up costs a second; what was accepted stays accepted
             _log.warning("queue.ring_failed", error=type(error).__name__)
 

@@ -39,7 +39,10 @@ _log = structlog.get_logger("queue")
 
 
 class _Patient:
-    """What all three share: trouble with the queue ends no thread and fills no log."""
+    """What all three share: trouble with the queue ends no thread and fills no log.
+
+    Wake-ups are never revoked, so nothing is looked up or written about that, twice for each one heard.
+    """
 
     bell: Doorbell
     _away = False
@@ -61,6 +64,12 @@ class _Patient:
             _log.info("queue.back")
             self._away = False
         return found
+
+    def peek_many(self, keys: Any) -> dict[str, bytes]:
+        return {}
+
+    def delete_data(self, key: Any) -> bool:
+        return False
 
 
 class _FileStorage(_Patient, SqliteStorage):  # type: ignore[misc]
@@ -86,6 +95,7 @@ class _PostgresQueue(_Patient, PostgresStorage):  # type: ignore[misc]
     def __init__(self, *args: Any, bell: Doorbell, **kwargs: Any) -> None:
         self.bell = bell
         self._tables_made = False
+        self._emptied: Any = None
         super().__init__(*args, create_tables=False, table_prefix="automations_wake", **kwargs)
 
     def _create_connection(self) -> Any:
@@ -107,14 +117,18 @@ class _PostgresQueue(_Patient, PostgresStorage):  # type: ignore[misc]
         self.sql(text, (self.name, data, priority or 0, self.channel))
 
     def _take(self) -> Any:
-        """Listen first, look then, wait last: what comes in between has rung already."""
+        """Listen first, look then, wait last: what comes in between has rung already.
+
+        Where the last look found nothing, and this connection has listened since, there is nothing to look for yet.
+        """
         connection = self._listen_conn()
+        is_empty, self._emptied = connection is self._emptied, None
+        if is_empty:
+            self.bell.wait(WAIT_S, connection.fileno())
         _forget_notifications(connection)
         found = self._dequeue()
         if found is None:
-            self.bell.wait(WAIT_S, connection.fileno())
-            _forget_notifications(connection)
-            found = self._dequeue()
+            self._emptied = connection
         return found
 
 
