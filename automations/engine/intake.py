@@ -26,6 +26,7 @@ from automations.engine.waiting import ACCEPT_TIMEOUT_S, Accepted, Gate, Later, 
 from automations.errors import StorageUnavailableError
 from automations.model.columns import micros, storable_key
 from automations.model.database import Database
+from automations.model.kept import KeptConnection
 from automations.model.packing import guarded
 from automations.model.statements import Statements
 from automations.model.states import EventOrigin
@@ -70,7 +71,7 @@ class Intake:
         has_room: Callable[[], bool] = lambda: True,
     ) -> None:
         self._has_room = has_room
-        self._database = database
+        self._connection = KeptConnection(database)
         self._clock = clock
         self._on_accepted = on_accepted
         self._inbox: queue.SimpleQueue[_HandedIn | None] = queue.SimpleQueue()
@@ -173,16 +174,20 @@ class Intake:
                     break
                 group.append(following)
             self._commit(group)
+        self._connection.give_back()
         self._tell()
 
     def _next(self) -> _HandedIn | None:
-        """Return what comes next; tell of what was stored before as soon as it is time."""
+        """Return what comes next. Before, tell of what was stored as soon as it is time, and then rest."""
         while self._is_to_tell:
             left_s = self._told_s + TELL_EVERY_S - self._clock.monotonic_s()
             if left_s > 0:
                 with suppress(queue.Empty):
                     return self._inbox.get(timeout=left_s)
             self._tell()
+        with suppress(queue.Empty):
+            return self._inbox.get(timeout=TELL_EVERY_S)
+        self._connection.give_back()
         return self._inbox.get()
 
     def _tell(self) -> None:
@@ -195,7 +200,7 @@ class Intake:
 
     def _commit(self, group: list[_HandedIn]) -> None:
         try:
-            with self._database.write_plain() as connection:
+            with self._connection.write() as connection:
                 stored = insert_events(connection, [row for one in group for row in one.rows])
                 note_hops(connection, stored, [hops for one in group for hops in one.hops])
         except BaseException as error:  # noqa: BLE001 - everybody in it must hear of it

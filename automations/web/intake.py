@@ -34,8 +34,6 @@ REMEMBERED_FOR_S: Final = 2.0
 LOOK_AGAIN_AFTER_S: Final = 0.2
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{16,200}")
-_TAKEN: Final = orjson.dumps({"success": True})
-_TAKEN_BEFORE: Final = orjson.dumps({"success": True, "duplicate": True})
 _JSON: Final = ("Content-Type", "application/json")
 _log = structlog.get_logger("intake")
 
@@ -69,7 +67,8 @@ class IntakeGate:
             status, headers, body = _welcome(self._services.intake.accept(connection_id, arrivals))
         except Exception as error:  # noqa: BLE001 - whatever arrived, the caller gets an answer
             status, headers, body = _refusal(error)
-        start_response(status_line(status), headers)
+        # A copy: whoever gets it may change it, and the answers to what was taken are shared.
+        start_response(status_line(status), list(headers))
         return [body]
 
     def answer_later(self, environ: WSGIEnvironment, respond: Respond) -> None:
@@ -177,8 +176,7 @@ def _as_text(basic: tuple[bytes, bytes] | None) -> tuple[str, str] | None:
 
 
 def _welcome(accepted: Sequence[Accepted]) -> tuple[int, _Headers, bytes]:
-    known = bool(accepted) and all(one.duplicate for one in accepted)
-    return _answer(200, _TAKEN_BEFORE if known else _TAKEN)
+    return _TAKEN_BEFORE if accepted and all(one.duplicate for one in accepted) else _TAKEN
 
 
 def _refusal(error: BaseException) -> tuple[int, _Headers, bytes]:
@@ -200,6 +198,10 @@ def _refusal(error: BaseException) -> tuple[int, _Headers, bytes]:
 
 def _answer(status: int, body: bytes, *headers: tuple[str, str]) -> tuple[int, _Headers, bytes]:
     return status, [_JSON, ("Content-Length", str(len(body))), *headers], body
+
+
+_TAKEN: Final = _answer(200, orjson.dumps({"success": True}))
+_TAKEN_BEFORE: Final = _answer(200, orjson.dumps({"success": True, "duplicate": True}))
 
 
 def _come_again() -> tuple[str, str]:
