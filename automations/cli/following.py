@@ -21,7 +21,8 @@ STILL_S = 10.0
 def follow(assembly: Assembly, job_id: int) -> Job:
     """Return the job once it has ended, paused, or the person pressed Ctrl-C; it goes on in the workers then.
 
-    This process takes slices as well, so that a job goes on also while no worker is there.
+    This process takes slices as well, so that a job goes on also while no worker is there, and takes back a job
+    whose command or worker died.
     """
     progress = _Progress(f"job {job_id}")
     job = assembly.jobs.get(job_id)
@@ -29,6 +30,7 @@ def follow(assembly: Assembly, job_id: int) -> Job:
         while _is_open(job := assembly.jobs.get(job_id)):
             progress.show(job)
             if not assembly.jobs.work_due(f"command/{os.getpid()}"):
+                assembly.jobs.recover()
                 time.sleep(LOOK_EVERY_S)
     except KeyboardInterrupt:
         remark(f"Job {job_id} goes on in the workers.")

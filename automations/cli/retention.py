@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,6 +17,9 @@ from automations.cli.output import json_option, print_json, print_table, remark,
 if TYPE_CHECKING:
     from automations.engine.tidying import Tidied
     from automations.engine.usage import Usage
+
+
+TELL_EVERY_S = 5.0
 
 
 @click.group()
@@ -97,20 +101,35 @@ def run(compact: bool, as_json: bool) -> None:
 
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[Callable[[Tidied], None]]:
-    """Show what is under way on a terminal, on standard error."""
-    if quiet or not sys.stderr.isatty():
+    """Show what is under way, on standard error: on a terminal as it goes, elsewhere a line now and then."""
+    if quiet:
         yield lambda _: None
+        return
+    if not sys.stderr.isatty():
+        yield _now_and_then()
         return
     from rich.console import Console
 
     with Console(stderr=True).status("looking …") as status:
+        yield lambda done: status.update(_so_far(done))
 
-        def tell(done: Tidied) -> None:
-            status.update(
-                f"{done.phase} … {done.runs:,} runs and {done.events:,} events removed, {done.packed:,} rows packed"
-            )
 
-        yield tell
+def _now_and_then() -> Callable[[Tidied], None]:
+    told_s = time.monotonic()
+
+    def tell(done: Tidied) -> None:
+        nonlocal told_s
+        if time.monotonic() - told_s >= TELL_EVERY_S:
+            told_s = time.monotonic()
+            remark(_so_far(done))
+
+    return tell
+
+
+def _so_far(done: Tidied) -> str:
+    return (
+        f"{done.phase} … {done.runs:,} runs and {done.events:,} events removed, {done.packed:,} rows packed"
+    )
 
 
 def _say_usage(found: Usage) -> None:

@@ -8,25 +8,26 @@ from datetime import datetime, timedelta
 
 from automations.engine.contracts import ConnectionKind, Occurrence, RecordState
 from automations.engine.leases import in_chunks, marks
-from automations.engine.made_events import SAME_DELETE_WITHIN
+from automations.engine.made_events import NEWEST, SAME_DELETE_WITHIN
 from automations.model.columns import micros
 from automations.model.database import Database
 from automations.model.packing import unpack
+from automations.model.states import EventOrigin
 
 CLOCKS_DIFFER = timedelta(minutes=10)
 _RECORDS_AT_ONCE = 100
 _EVENTS_OF = """
-SELECT record_key, topic, payload, received_at FROM event
+SELECT record_key, topic, payload, received_at, origin, id FROM event
 WHERE record_key IN ({}) AND connection_id=? AND origin<>'backfill' AND id<=? ORDER BY id
 """
-_NEWEST = "SELECT COALESCE(MAX(id), 0) FROM event"
 
 
 @dataclass
 class Here:
-    """upto: the newest event that was looked at."""
+    """upto: the newest event that was looked at. swept: how many came from a sweep after the one asked about."""
 
     upto: int
+    swept: int = 0
     _known: set[tuple[str, str]] = field(default_factory=set)
     _newest: dict[str, tuple[RecordState, Occurrence]] = field(default_factory=dict)
     _deletes: dict[str, list[datetime | None]] = field(default_factory=dict)
@@ -69,16 +70,25 @@ class Arrived:
         self._database = database
 
     def of(
-        self, connection_id: int, kind: ConnectionKind, record_keys: Collection[str], since: datetime
+        self,
+        connection_id: int,
+        kind: ConnectionKind,
+        record_keys: Collection[str],
+        since: datetime,
+        *,
+        after: int,
     ) -> Here:
         """Return what is here of these records of an account.
 
         since: from when on happenings are asked about. What came in after that and cannot be read counts as any.
+        after: the event behind which those of a sweep are counted.
         """
         with self._database.connect_for_read() as connection:
-            upto = int(connection.exec_driver_sql(_NEWEST).scalar_one())
+            upto = int(connection.exec_driver_sql(NEWEST).scalar_one())
         here = Here(upto)
-        for record_key, topic, payload, received_at in self._events(connection_id, sorted(record_keys), upto):
+        events = self._events(connection_id, sorted(record_keys), upto)
+        for record_key, topic, payload, received_at, origin, event_id in events:
+            here.swept += origin == EventOrigin.SWEEP and event_id > after
             try:
                 occurrence = kind.read(topic, unpack(bytes(payload)))
                 state = kind.state_of(occurrence)
@@ -92,9 +102,9 @@ class Arrived:
 
     def _events(
         self, connection_id: int, record_keys: list[str], upto: int
-    ) -> Iterator[tuple[str, str, bytes, int]]:
+    ) -> Iterator[tuple[str, str, bytes, int, str, int]]:
         for some in in_chunks(record_keys, _RECORDS_AT_ONCE):
             sql = self._database.sql(_EVENTS_OF.format(marks(some)))
             with self._database.connect_for_read() as connection:
                 rows = connection.exec_driver_sql(sql, (*some, connection_id, upto)).all()
-            yield from ((row[0], row[1], row[2], row[3]) for row in rows)
+            yield from ((row[0], row[1], row[2], row[3], row[4], row[5]) for row in rows)

@@ -40,8 +40,8 @@ _WAITING = """
 SELECT COUNT(*) FROM (SELECT 1 FROM run WHERE recipe_id=? AND status IN ('queued', 'running', 'waiting') LIMIT ?) r
 """
 _UNDECIDED = """
-SELECT COUNT(*) FROM (SELECT 1 FROM event e JOIN made_event m ON m.event_id=e.id
-WHERE e.decided_at IS NULL AND m.only_recipe_id=? LIMIT ?) u
+SELECT COUNT(*) FROM (SELECT 1 FROM event e WHERE e.decided_at IS NULL
+AND EXISTS (SELECT 1 FROM made_event m WHERE m.event_id=e.id AND +m.only_recipe_id=?) LIMIT ?) u
 """
 
 
@@ -182,7 +182,8 @@ class Backfill(JobKind):
         # Where counting was given up, how much there is stays unknown; a limit is known all the same.
         whole = page.cursor is None or wish.limit is not None
         expected = min(counted, wish.limit) if wish.limit is not None else counted
-        return Slice({"counting": False, "page": None}, expected=expected if whole else None)
+        following = {"counting": False, "page": None, "upto": self._made.newest()}
+        return Slice(following, expected=expected if whole else None)
 
     def _make(
         self, job: JobView, recipe: CompiledRecipe, wish: Wish, cursor: dict[str, Any], room: int
@@ -201,11 +202,13 @@ class Backfill(JobKind):
             )
             for arrival in wanted
         ]
-        made = self._made.store(recipe.connection.id, makings, EventOrigin.BACKFILL, self._clock.now())
+        made = self._made.store(
+            recipe.connection.id, makings, EventOrigin.BACKFILL, self._clock.now(), since=cursor.get("upto")
+        )
         if made:
             self._ring()
         return Slice(
-            {**cursor, "page": page.cursor, "problem": problem},
+            {**cursor, "page": page.cursor, "problem": problem, "upto": self._made.newest()},
             done=len(page.arrivals),
             made=made,
             skipped=len(page.arrivals) - made - failed,

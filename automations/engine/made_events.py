@@ -7,7 +7,7 @@ the other says whose place it would have had. An older state never follows a new
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -107,11 +107,18 @@ class MadeEvents:
         self._sql = database.sql
 
     def store(
-        self, connection_id: int, makings: Sequence[Making], origin: EventOrigin, received_at: datetime
+        self,
+        connection_id: int,
+        makings: Sequence[Making],
+        origin: EventOrigin,
+        received_at: datetime,
+        *,
+        since: int | None = None,
     ) -> int:
         """Store what is new, each with what is known of it, in one transaction; return how many were.
 
-        Raises StorageUnavailableError; nothing was stored then.
+        since: what is known already counts as well where its event came after this one: the same was asked for
+        before, by a process that died before it could tell. Raises StorageUnavailableError; nothing was stored then.
         """
         if not makings:
             return 0
@@ -137,7 +144,21 @@ class MadeEvents:
             ]  # fmt: skip
             if known:
                 connection.exec_driver_sql(self._sql(_INSERT), known)
-        return len(known)
+        new = {row[1] for row, event_id in zip(rows, ids, strict=True) if event_id is not None}
+        again = {row[:2] for row in rows if row[1] not in new}
+        return len(known) + (self._stored_since(again, since) if since is not None else 0)
+
+    def _stored_since(self, keys: Collection[tuple[int, str]], since: int) -> int:
+        if not keys:
+            return 0
+        with self._database.connect_for_read() as connection:
+            found = (connection.exec_driver_sql(self._sql(_SINCE), (*key, since)).first() for key in keys)
+            return sum(row is not None for row in found)
+
+    def newest(self) -> int:
+        """Return the id of the event that came last, for `since`."""
+        with self._database.connect_for_read() as connection:
+            return int(connection.exec_driver_sql(NEWEST).scalar_one())
 
     # -- deciding
 
@@ -253,6 +274,8 @@ _INSERT = """
 INSERT INTO made_event (event_id, connection_id, record_key, only_recipe_id, again, known_as, seen_upto)
 VALUES (?, ?, ?, ?, ?, ?, ?)
 """
+_SINCE = "SELECT 1 FROM event WHERE connection_id=? AND dedupe_key=? AND id>?"
+NEWEST = "SELECT COALESCE(MAX(id), 0) FROM event"
 _ABOUT = "SELECT event_id, only_recipe_id, again, known_as, seen_upto FROM made_event WHERE event_id IN ({})"
 _TWINS = """
 SELECT m.connection_id, m.record_key, m.known_as, m.event_id, e.topic, e.occurred_at
@@ -265,8 +288,9 @@ SELECT id, topic, payload FROM event WHERE record_key=? AND id>? AND connection_
 _IN_FRONT = """
 SELECT id, topic, payload FROM event WHERE record_key=? AND connection_id=? AND id<? AND decided_at IS NULL
 """
+# The sign keeps a record that is new from being looked for among all runs of the recipe.
 _NEWEST_RUNS = """
 SELECT r.id, e.topic, e.payload FROM run r JOIN event e ON e.id=r.event_id
-WHERE r.record_key=? AND r.recipe_id=? ORDER BY r.id DESC LIMIT 5
+WHERE r.record_key=? AND +r.recipe_id=? ORDER BY r.id DESC LIMIT 5
 """
 _TAKE = "UPDATE made_event SET taken_by=? WHERE event_id=? AND (taken_by IS NULL OR taken_by=?)"

@@ -172,7 +172,7 @@ def test_a_kill_between_the_events_and_the_cursor_makes_nothing_twice(house: Toy
     house.work()
     assert len(house.target.texts()) == len(set(house.target.texts())) == 300
     job = over(house, job_id)
-    assert (job.state, job.done, job.made, job.skipped) == ("done", 300, 100, 200)
+    assert (job.state, job.done, job.made, job.skipped) == ("done", 300, 300, 0)
 
 
 def test_an_account_that_is_away_only_delays_it(house: ToyHouse) -> None:

@@ -228,7 +228,7 @@ def test_an_account_that_rests_again_and_again_is_looked_through_at_last(
         return with_previous(self, given, *more)
 
     monkeypatch.setattr(ListsThings, "with_previous", tiring)
-    sweep(house)
+    assert sweep(house) == "expected 6, received 0, recovered 6"
     assert sorted(house.target.texts()) == [f"{number} new" for number in range(1, 7)]
     assert len(calls) == 8
 
@@ -262,31 +262,6 @@ def test_a_record_that_is_deleted_a_second_time_is_told_again() -> None:
     here = Here(9)
     here.add("deal:1", first, Occurrence("deal.delete", "deal", {}))
     assert [here.has("deal:1", state) for state in (first, about, later)] == [True, True, False]
-
-
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
-def test_ten_thousand_changes_are_compared_with_what_arrived(house: ToyHouse) -> None:
-    post = {"name": "post", "action": "toy.post", "connection": "toys", "fields": {"text": "{{ thing.id }}"}}
-    old(house, *range(1, 10_001))
-    watched(house, steps=[post])
-    when = at(house, minutes=5)
-    for number in range(1, 10_001):
-        house.target.keep(number, when, name="new")
-    came = [arrival(number, at=when, name="new") for number in range(1, 10_001) if number % 100]
-    for some in range(0, len(came), 500):
-        house.send(*came[some : some + 500])
-    house.work()
-    assert len(house.target.texts()) == 9_900
-    job = house.assembly.sweeps.start("toys")
-    seen: list[int] = []
-    while house.assembly.jobs.work_due("w/1/a"):
-        seen.append(house.assembly.jobs.get(job.id or 0).done)
-    assert seen == [500 * page for page in range(1, 21)]
-    house.work()
-    result = house.assembly.sweeps.result(house.connection.id or 0)
-    assert result is not None
-    assert result.sentence == "expected 10,000, received 9,900, recovered 100"
-    assert len(house.target.texts()) == len(set(house.target.texts())) == 10_000
 
 
 def test_a_record_that_cannot_be_read_does_not_stop_the_sweep(house: ToyHouse) -> None:

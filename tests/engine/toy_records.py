@@ -62,7 +62,8 @@ class ListsThings(ConnectionKind):
     ) -> ListedPage:
         page = list_records(client.target, cursor, window, limit)
         made = [one for one in page.arrivals if window.since and _made_at(one) >= window.since]
-        return ListedPage([*page.arrivals, *(replace(one, topic="thing.made") for one in made)], page.cursor)
+        arrivals = [*page.arrivals, *(replace(one, topic="thing.made") for one in made)]
+        return ListedPage(arrivals, page.cursor, page.looked_at)
 
     def with_previous(
         self, arrival: Arrival, last: Occurrence | None, since: datetime, client: Any

@@ -2,7 +2,7 @@
 
 v2 lists are walked by id: their cursor stands behind a record, so what changes meanwhile moves nothing. v1 lists
 (leads, notes) have only positions, and what is deleted meanwhile moves all that follows: each page begins a few
-records before its place.
+records before its place, and leaves out those that the page before it ended with.
 
 Source: Pipedrive API v2 `GET /deals|persons|organizations|activities|products`, API v1 `GET /leads`, `GET /notes`
 (OpenAPI of 2026-08-18), read 2026-11-22. Products have no `updated_until`, deleted records are listed for deals only
@@ -99,7 +99,7 @@ def _page(
     if since is not None:
         params["updated_since"] = since.strftime("%Y-%m-%dT%H:%M:%SZ")
     if path.startswith("/api/v1"):
-        return _positions(client, entity, path, params, (cursor or {}).get("start", 0))
+        return _positions(client, entity, path, params, cursor or {})
     params |= {"sort_by": "id", "sort_direction": "asc"}
     if cursor is not None:
         params["cursor"] = cursor["cursor"]
@@ -110,12 +110,17 @@ def _page(
 
 
 def _positions(
-    client: PipedriveClient, entity: str, path: str, params: JsonObject, start: int
+    client: PipedriveClient, entity: str, path: str, params: JsonObject, cursor: JsonObject
 ) -> tuple[list[JsonObject], JsonObject | None]:
-    limit = params["limit"]
+    start, limit = cursor.get("start", 0), params["limit"]
     back = min(_STEP_BACK, limit // 2) if start else 0
     params |= {"sort": "add_time ASC", "start": start - back, "limit": min(limit + back, PAGE_MOST)}
     answer = client.get(path, params, what=f"list the {entity}s", presumed=[])
     found = [records.from_rest(entity, record) for record in answer.records]
     more = (answer.additional.get("pagination") or {}).get("more_items_in_collection")
-    return found, {"start": start - back + len(found)} if more and found else None
+    known = set(cursor.get("last", ()))
+    fresh = [record for record in found if record.get("id") not in known]
+    if not (more and found):
+        return fresh, None
+    last = [record.get("id") for record in found[-_STEP_BACK:]]
+    return fresh, {"start": start - back + len(found), "last": last}

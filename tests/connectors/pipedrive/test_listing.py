@@ -65,6 +65,22 @@ def test_every_record_of_an_entity_is_listed_whatever_the_page(demo, client, ent
         assert all(one.label for one in found)
 
 
+@pytest.mark.parametrize("entity", ["lead", "note"])
+def test_pages_that_begin_a_few_records_early_tell_none_twice_and_pass_none_over(demo, client, entity):
+    kept = [record["id"] for record in demo.records(entity).values()]
+    found, cursor = [], None
+    while True:
+        page = KIND.changes(entity, client, cursor, ALWAYS, 8)
+        found += [arrival.record_key for arrival in page.arrivals]
+        cursor = page.cursor
+        if cursor is None:
+            break
+        if len(found) == 8:
+            demo.delete(entity, kept.pop(2))
+    assert len(set(found)) == len(found)
+    assert set(found) >= {f"{entity}:{number}" for number in kept}
+
+
 def test_lists_are_narrowed_at_pipedrive_and_the_rest_here(demo, client):
     service = next(row for row in demo.records("pipeline").values() if row["name"] == "Service contracts")
     found = listed("pipedrive.deal_created", client, pipeline="Service contracts")
