@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 
 from automations.assembly import Assembly
+from automations.cli import following
+from automations.engine import jobs
 from automations.engine.contracts import InboundRequest
 from tests.cli.conftest import Cli
 from tests.cli.test_replay import DEMANDING, MENDED
+from tests.cli.watched import Watched, lines, rises, working
 
 COUNT = 10_000
 REPLAY = ("replay", "--status", "parked", "--version", "latest", "--yes")
-
-
-@contextmanager
-def working(assembly: Assembly) -> Iterator[None]:
-    """Let a worker run meanwhile."""
-    stop = threading.Event()
-    runner = assembly.runner("test/1/a")
-    thread = threading.Thread(target=runner.run_forever, args=(stop,))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        runner.nudge()
-        thread.join()
 
 
 def park(assembly: Assembly) -> None:
@@ -49,7 +32,9 @@ def park(assembly: Assembly) -> None:
 
 
 @pytest.mark.timeout(180)
-def test_ten_thousand_are_replayed_once_each_also_when_the_command_is_killed(cli: Cli) -> None:
+def test_ten_thousand_are_replayed_once_each_also_when_the_command_is_killed(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cli.ok("connection", "add", "webhook", "shop")
     cli.ok("recipe", "apply", cli.file("demanding.yaml", DEMANDING))
     with cli.house() as assembly:
@@ -57,20 +42,18 @@ def test_ten_thousand_are_replayed_once_each_also_when_the_command_is_killed(cli
         assert assembly.history.parked() == COUNT
     cli.ok("recipe", "apply", cli.file("mended.yaml", MENDED))
     with cli.house() as assembly, working(assembly):
-        with subprocess.Popen(
-            [sys.executable, "-m", "automations", *REPLAY], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        ) as command:
-            deadline_s = time.monotonic() + 90
-            while not (jobs := assembly.jobs.list()) or jobs[0].made < COUNT // 10:
-                assert command.poll() is None, command.communicate()
-                assert time.monotonic() < deadline_s
-                time.sleep(0.02)
+        with Watched(*REPLAY) as command:
+            command.until(lambda: any(job.made >= COUNT // 10 for job in assembly.jobs.list()), timeout_s=90)
             command.kill()
-            told = command.communicate()[0].decode()
-        assert f"{COUNT:,} of {COUNT:,} runs would be replayed." in told
+        assert f"{COUNT:,} of {COUNT:,} runs would be replayed." in command.told
+        seen = command.counts(COUNT)
+        assert any(0 < count < COUNT for count in seen)
         assert assembly.jobs.get(1).made < COUNT
-        assembly.jobs.recover("command/")
+        # What a killed process held is taken back after a minute; here after a second, and it tells more often.
+        monkeypatch.setattr(jobs, "LEASE", timedelta(seconds=1))
+        monkeypatch.setattr(following, "TELL_EVERY_S", 0.2)
         shown = cli.ok("job", "show", 1, "--follow")
+        assert rises([*seen, *lines(shown.stderr, COUNT)])
         assert "done" in shown.stdout
     with cli.house() as assembly:
         assembly.runner("test/1/b").work_until_idle(timeout_s=60)

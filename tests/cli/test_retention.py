@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import pytest
+
+from automations.cli import retention
 from bench.many_runs import multiply
 from tests.cli.conftest import Cli
+from tests.cli.watched import Watched, rises
 
 RECIPE = """
 name: Note it
@@ -47,6 +52,31 @@ def test_ten_thousand_old_runs_go_and_the_disk_gets_their_room(cli: Cli) -> None
     assert cli.json("retention", "run")["runs"] == 0
     newest = cli.json("run", "list", "--limit", 1)[0]
     assert cli.json("run", "show", newest["id"])["event_id"] == newest["event_id"]
+
+
+def removed(text: str) -> list[int]:
+    """Return the numbers of removed runs that were shown, in order."""
+    return [
+        int(count.replace(",", "")) for count in re.findall(r"([\d,]+) runs and [\d,]+ events removed", text)
+    ]
+
+
+def test_its_progress_is_shown_and_what_a_killed_one_left_is_done_by_the_next(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(cli, days=60)
+    with Watched("retention", "run") as command:
+        command.until(lambda: any(count >= 1_000 for count in removed(command.shown)))
+        command.kill()
+    left = cli.json("retention", "show")["recipes"][0]["runs"]
+    assert 5_500 < left <= RUNS - max(removed(command.shown))
+    monkeypatch.setattr(retention, "TELL_EVERY_S", 0.0)
+    said = cli.ok("retention", "run")
+    line_by_line = removed(said.stderr)
+    assert rises(line_by_line)
+    assert 4_500 < RUNS - left + line_by_line[-1] < 5_500
+    assert "rows packed" in said.stderr
+    assert cli.json("retention", "show")["recipes"][0]["runs"] == left - line_by_line[-1]
 
 
 def test_over_its_budget_history_shrinks_to_it(cli: Cli) -> None:

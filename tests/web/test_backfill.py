@@ -9,6 +9,7 @@ from automations.model.states import Role
 from tests.engine.conftest import ToyHouse
 from tests.engine.test_backfill import AT, do_jobs
 from tests.web.builder_pages import Browser
+from tests.web.following import followed, rises
 
 
 @pytest.fixture
@@ -86,3 +87,21 @@ def test_import_then_keep_in_step_is_one_choice_when_it_is_published(toys: ToyHo
     toys.thing(1, 5, color="red")
     toys.work()
     assert len(toys.target.texts()) == 11
+
+
+@pytest.mark.timeout(180)
+def test_ten_thousand_are_sent_through_from_the_page_with_progress(toys: ToyHouse) -> None:
+    recipe_id, count = toys.recipe(steps=[toys.step("{{ thing.id }}", action="toy.post")]), 10_000
+    for number in range(1, count + 1):
+        toys.target.keep(number, AT)
+    page = Browser.signed_in(toys.assembly)
+    page.get(f"/recipes/{recipe_id}/backfill")
+    answer = page.post(f"/recipes/{recipe_id}/backfill", {"do": "start"})
+    assert answer.headers["Location"] == "/jobs/1"
+    assert rises(followed(toys, page, 1))
+    text = page.get("/jobs/1")
+    assert "<dt>There are</dt><dd>10,000 records</dd>" in text
+    assert "<dt>Listed</dt><dd>10,000</dd><dt>Sent through</dt><dd>10,000</dd>" in text.replace("\n    ", "")
+    assert "Left out" not in text
+    assert sorted(map(int, toys.target.texts())) == list(range(1, count + 1))
+    assert toys.assembly.history.counts() == {recipe_id: {"succeeded": count}}

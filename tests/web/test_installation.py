@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from automations.assembly import Assembly
@@ -46,6 +48,13 @@ def test_storage_page_says_what_each_recipe_takes(toys: ToyHouse) -> None:
     assert "Tidy now</button>" not in page
 
 
+def removed(page: str) -> int:
+    """Return how much the page of a job says was removed."""
+    found = re.search(r"<dt>Removed</dt><dd>([\d,]+)</dd>", page)
+    assert found is not None
+    return int(found[1].replace(",", ""))
+
+
 def test_ten_thousand_old_runs_are_tidied_from_the_page_with_progress(toys: ToyHouse) -> None:
     toys.recipe()
     toys.send(*(arrival(i) for i in range(1, 51)))
@@ -60,9 +69,15 @@ def test_ten_thousand_old_runs_are_tidied_from_the_page_with_progress(toys: ToyH
     for _ in range(10):
         assert toys.assembly.jobs.work_due("test/1/a")
     assert toys.assembly.jobs.get(job.id or 0).made == 10 * BATCH
-    assert "2,000" in browser.get(answer.headers["Location"])
+    shown = browser.get(answer.headers["Location"])
+    assert "removing old runs" in shown
+    seen = [removed(shown)]
     while toys.assembly.jobs.work_due("test/1/a"):
-        pass
+        seen.append(removed(browser.get(answer.headers["Location"])))
+    assert seen[0] == 2_000
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 5
+    assert seen[-1] == 20_000
     done = toys.assembly.jobs.get(job.id or 0)
     assert (done.state, done.made) == ("done", 20_000)
     assert toys.assembly.history.runs() == []

@@ -7,7 +7,9 @@ import pytest
 from tests.engine.conftest import ToyHouse
 from tests.engine.test_backfill import do_jobs
 from tests.engine.test_sweep import at, old, watched
+from tests.engine.toy import arrival
 from tests.web.builder_pages import Browser
+from tests.web.following import followed, rises
 
 
 @pytest.fixture
@@ -41,3 +43,25 @@ def test_an_event_that_was_told_before_says_so(toys: ToyHouse, page: Browser) ->
     text = page.get("/events/2")
     assert "No recipe saw it" in text
     assert "event 1 had told the same already" in text
+
+
+@pytest.mark.timeout(180)
+def test_what_is_missing_of_ten_thousand_comes_from_the_page_with_progress(toys: ToyHouse) -> None:
+    numbers = range(1, 10_001)
+    old(toys, *numbers)
+    recipe_id = watched(toys, steps=[toys.step("{{ thing.id }} {{ thing.name }}", action="toy.post")])
+    when = at(toys, minutes=5)
+    for number in numbers:
+        toys.target.keep(number, when, name="new")
+    # Of every four changes the webhook of one arrived.
+    toys.send(*(arrival(number, at=when, name="new") for number in numbers if number % 4 == 0))
+    toys.work()
+    assert len(toys.target.done) == 2_500
+    connection, page = toys.connection.id, Browser.signed_in(toys.assembly)
+    page.get(f"/connections/{connection}")
+    assert page.post(f"/connections/{connection}/sweep").headers["Location"] == "/jobs/1"
+    assert rises(followed(toys, page, 1))
+    assert "<dt>There are</dt><dd>10,000 happenings</dd>" in page.get("/jobs/1")
+    assert "expected 10,000, received 2,500, recovered 7,500" in page.get(f"/connections/{connection}")
+    assert sorted(toys.target.texts()) == sorted(f"{number} new" for number in numbers)
+    assert toys.assembly.history.counts() == {recipe_id: {"succeeded": 10_000}}
