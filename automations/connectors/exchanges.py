@@ -110,8 +110,7 @@ def receive(response: requests.Response, *, effect: Effect, host: str) -> tuple[
     pieces: list[bytes] = []
     size, fault, lost = 0, "", False
     try:
-        # `read1` keeps what came before a break, where `read` would throw it away.
-        while size <= LARGEST_REPLY and (piece := raw.read1(_PIECE, decode_content=True)):
+        while size <= LARGEST_REPLY and (piece := _next_piece(raw)):
             pieces.append(piece)
             size += len(piece)
         if size > LARGEST_REPLY:
@@ -126,6 +125,23 @@ def receive(response: requests.Response, *, effect: Effect, host: str) -> tuple[
     text = _text(b"".join(pieces)[:LARGEST_REPLY], response.headers.get("Content-Type", ""))
     status: int = response.status_code
     return Reply(status, response.headers, text, host=host, effect=effect, fault=fault), lost
+
+
+def _next_piece(raw: Any) -> bytes:
+    """Return what comes next of a body, empty at its end. Raises what the two libraries raise.
+
+    `read1` keeps what came before a break, where `read` would throw it away.
+    """
+    if not isinstance(raw, http.client.HTTPResponse):
+        unpacked: bytes = raw.read1(_PIECE, decode_content=True)
+        return unpacked
+    piece = raw.read1(_PIECE)
+    if not piece:
+        if raw.length:
+            raise http.client.IncompleteRead(b"", raw.length)
+        # Only a body that was read to its end leaves the connection free for the next call.
+        raw.close()
+    return piece
 
 
 def _text(body: bytes, content_type: str) -> str:

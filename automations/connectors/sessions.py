@@ -78,8 +78,11 @@ class _Guarded(HTTPConnection):
         self.sock.wire = self._wire
         self._wire.sent = True
 
-    def ask(self, method: str, message: bytes) -> HTTPResponse:
-        """Send a whole request in one piece, one packet mostly; return the answer, its body unread."""
+    def ask(self, method: str, message: bytes) -> http.client.HTTPResponse | HTTPResponse:
+        """Send a whole request in one piece, one packet mostly; return the answer, its body unread.
+
+        One that is packed comes as `urllib3` unpacks it; around one that is not there is nothing to do.
+        """
         self._make_ready()
         assert self.sock is not None
         self._used_at = time.monotonic()
@@ -94,6 +97,8 @@ class _Guarded(HTTPConnection):
             answer.close()
             self.close()
             raise
+        if "Content-Encoding" not in answer.msg:
+            return answer
         return HTTPResponse(
             body=answer,
             headers=HTTPHeaderDict(answer.msg.items()),
@@ -177,7 +182,7 @@ class DoorAdapter(HTTPAdapter):
         raw = self._connection(request.target).ask(request.method, request.message())
         answer = requests.Response()
         answer.status_code = raw.status
-        answer.headers = CaseInsensitiveDict(raw.headers)
+        answer.headers = CaseInsensitiveDict(HTTPHeaderDict(raw.headers.items()))
         answer.raw = raw
         answer.request = request
         return answer

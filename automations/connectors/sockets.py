@@ -56,12 +56,18 @@ class DeadlineSocket(socket.socket):
     wire: Wire
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        self.settimeout(self.wire.wait_s(self.wire.limits.read_s))
+        self._set_wait()
         return super().recv_into(*args, **kwargs)
 
     def sendall(self, *args: Any, **kwargs: Any) -> None:
-        self.settimeout(self.wire.wait_s(self.wire.limits.read_s))
+        self._set_wait()
         super().sendall(*args, **kwargs)
+
+    def _set_wait(self) -> None:
+        wait_s = self.wire.wait_s(self.wire.limits.read_s)
+        # Setting it hands the interpreter to another thread, and mostly it is what it was.
+        if wait_s != self.gettimeout():
+            self.settimeout(wait_s)
 
 
 class DeadlineTLSSocket(ssl.SSLSocket):

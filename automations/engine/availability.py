@@ -5,20 +5,17 @@ from __future__ import annotations
 import math
 from datetime import datetime, timedelta
 
-from sqlmodel import col, select
-
 from automations.clock import Clock
 from automations.engine.breaker import PROBE_EVERY, Breakers
 from automations.engine.retry import RETRY_AFTER_MAX_S
 from automations.errors import AutomationError
-from automations.model.columns import micros
-from automations.model.connection import Connection
+from automations.model.columns import micros, moment
 from automations.model.database import Database
-from automations.model.guards import Breaker
 from automations.model.states import ConnectionState
 
 FRESH_S = 0.1
-_OPEN_BREAKERS = select(Breaker.connection_id, Breaker.probe_at).where(col(Breaker.opened_at).is_not(None))
+_STATES = "SELECT id, state, hold_until FROM connection"
+_OPEN_BREAKERS = "SELECT connection_id, probe_at FROM breaker WHERE opened_at IS NOT NULL"
 _EARLIER = "UPDATE {row}=CASE WHEN {column}-?>? THEN {column}-? ELSE ? END WHERE {column}>?"
 _THAW = (
     (
@@ -112,19 +109,19 @@ class Availability:
 
     def _read(self) -> None:
         now = self._clock.now()
-        with self._database.read() as session:
-            rows = session.exec(select(Connection.id, Connection.state, Connection.hold_until)).all()
-            breakers = session.exec(_OPEN_BREAKERS).all()
+        with self._database.read_plain() as connection:
+            rows = connection.exec_driver_sql(_STATES).all()
+            probes = connection.exec_driver_sql(_OPEN_BREAKERS).all()
+        breakers = {broken: now if probe_at is None else moment(probe_at) for broken, probe_at in probes}
         self._known = [0]
         self.held.clear()
-        self.breakers.read({broken: probe_at or now for broken, probe_at in breakers})
-        for broken, probe_at in breakers:
+        self.breakers.read(breakers)
+        for broken, probe_at in breakers.items():
             if not self.breakers.is_probing(broken):
-                self.held[broken] = probe_at or now
+                self.held[broken] = probe_at
         for connection_id, state, hold_until in rows:
-            assert connection_id is not None
             self._known.append(connection_id)
             if state != ConnectionState.OK:
                 self.held[connection_id] = now
-            elif hold_until is not None and hold_until > now:
-                self.held[connection_id] = hold_until
+            elif hold_until is not None and (until := moment(hold_until)) > now:
+                self.held[connection_id] = until

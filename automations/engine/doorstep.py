@@ -81,7 +81,7 @@ class Doorstep:
 
         can_wait: it is a backfill's. author: the run that it is made for; nobody's is a test-run's.
         """
-        call = replace(self._call(send, key, validate), depth=author.depth)
+        call = self._call(send, key, validate, author.depth)
         # Until something is known, what was in doubt stays so, whatever goes wrong on the way.
         settling = send.in_doubt
         way = self._way_out(send.step.connection_id, mode, can_wait, author)
@@ -93,10 +93,11 @@ class Doorstep:
                 if settled is not None:
                     return settled
             settling = False
-            return send.step.action.perform(send.fields, way.client, replace(call, in_doubt=False))
+            settled_call = replace(call, in_doubt=False) if call.in_doubt else call
+            return send.step.action.perform(send.fields, way.client, settled_call)
 
         result = self._timed(perform, way)
-        return replace(result, settling=settling)
+        return replace(result, settling=True) if settling else result
 
     def deliver_batch(self, sends: Sequence[tuple[Send, str]]) -> list[Result]:
         """Perform deliveries of one connection and one batch in one call; one result each, in order."""
@@ -167,7 +168,7 @@ class Doorstep:
         error = result.outcome if isinstance(result.outcome, AutomationError) else None
         return related, error, result.exchanges
 
-    def _call(self, send: Send, key: str, validate: bool) -> Call:
+    def _call(self, send: Send, key: str, validate: bool, depth: int = 0) -> Call:
         now = iso(self._clock.now())
         return Call(
             idempotency_key=key,
@@ -176,6 +177,7 @@ class Doorstep:
             now=now,
             first_at=iso(send.first_tried_at) or now,
             validate_only=validate,
+            depth=depth,
         )
 
     def _way_out(

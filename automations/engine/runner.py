@@ -7,11 +7,10 @@ opens what leaves next. If the process dies on any line, the rows say what was i
 
 from __future__ import annotations
 
-import contextlib
-import queue
+import math
 import random
 import threading
-from collections import deque
+import time
 from datetime import datetime
 
 import structlog
@@ -24,10 +23,11 @@ from automations.engine.catalog import Catalog
 from automations.engine.changes import Changes, RunUpdate
 from automations.engine.connections import Connections
 from automations.engine.decider import Decider, Kinds
-from automations.engine.departures import Departures, Inbox
+from automations.engine.departures import Departures
 from automations.engine.doorstep import Doorstep
 from automations.engine.guards import Guards, Limits
-from automations.engine.hands import CallOver, Delivered, Hand, Loader, LookedUp
+from automations.engine.hands import CallOver, Hand, Loader, LookedUp
+from automations.engine.homecoming import Homecoming
 from automations.engine.in_hand import InHand
 from automations.engine.ledger import Ledger
 from automations.engine.registry import Registry
@@ -44,6 +44,7 @@ ABSORB_MAX = 2_000
 IDLE_S = 1.0
 RENEW_EVERY_S = 15.0
 DRAIN_S = 25.0
+LOOK_EVERY_S = 0.01
 
 _log = structlog.get_logger("runner")
 
@@ -73,11 +74,10 @@ class Runner:
         guards = Guards(database, clock, limits)
         self._decider = Decider(database, registry, connections, catalog, self.ledger, kinds, guards)
         self._loader = Loader(database, kinds, catalog)
-        self._inbox: Inbox = queue.SimpleQueue()
-        self._put_back: deque[Delivered | LookedUp | CallOver] = deque()
+        self._homecoming = Homecoming()
         self._workforce = workforce or Alone()
         doorstep = Doorstep(connections, clock)
-        self._departures = Departures(doorstep, self._inbox, clock, self._workforce.share)
+        self._departures = Departures(doorstep, self._homecoming.inbox, clock, self._workforce.share)
         self._availability = Availability(database, clock, Breakers(database, clock, owner))
         self._in_hand = InHand()
         self._taking = Taking(
@@ -87,20 +87,24 @@ class Runner:
         jitter = random.Random()  # noqa: S311 - jitter, not secrecy
         self._aftermath = Aftermath(connections, clock, jitter, self, self._availability)
         self._renewed_s = clock.monotonic_s()
+        self._look_at_s = -math.inf
+        self._has_looked = False
         self._clock_watch: ClockWatch | None = None
 
     # -- life
 
     def nudge(self) -> None:
         """Something may be due; look at once."""
-        self._inbox.put(None)
+        self._homecoming.nudge()
 
     def run_forever(self, stop: threading.Event) -> None:
         """Turn until `stop` is set, then let the calls in flight come home."""
         while not stop.is_set():
             try:
                 if not self.turn():
-                    self._wait(IDLE_S)
+                    self._homecoming.wait(
+                        IDLE_S if self._has_looked else max(0.0, self._look_at_s - time.monotonic())
+                    )
             except StorageUnavailableError as error:
                 _log.warning("runner.storage_unavailable", message=error.message)
                 stop.wait(0.5)
@@ -113,9 +117,9 @@ class Runner:
         while True:
             handed_back = self._handed_back()
             late = self._clock.monotonic_s() >= deadline_s
-            if late or (handed_back and not self._departures.in_flight and self._inbox.empty()):
+            if late or (handed_back and not self._departures.in_flight and self._homecoming.is_over):
                 break
-            self._wait(0.2)
+            self._homecoming.wait(0.2)
         if not self._departures.in_flight:
             self._workforce.leave()
         self._departures.close()
@@ -144,7 +148,7 @@ class Runner:
             if not moved and not self._departures.in_flight:
                 return
             if not moved:
-                self._wait(0.05)
+                self._homecoming.wait(0.05)
             if self._clock.monotonic_s() > deadline_s:
                 raise TimeoutError("work is still under way")
 
@@ -159,6 +163,9 @@ class Runner:
         self._watch_clock()
         self._writing.finish()
         absorbed = self._absorb()
+        self._has_looked = self._is_time_to_look()
+        if not self._has_looked:
+            return bool(absorbed)
         decided = self._decider.decide_pending(DECIDE_MAX, self._loader.remember)
         taken = 0
         self._departures.begin_turn(more_to_come=decided >= DECIDE_MAX)
@@ -169,15 +176,17 @@ class Runner:
             self._write(changes)
         if self._departures.end_turn():
             self._write(Changes())
+        if not (decided or taken):
+            self._look_at_s = time.monotonic() + LOOK_EVERY_S
         return bool(absorbed or decided or taken)
 
-    def _wait(self, timeout_s: float) -> None:
-        try:
-            found = self._inbox.get(timeout=timeout_s)
-        except queue.Empty:
-            return
-        if found is not None:
-            self._put_back.append(found)
+    def _is_time_to_look(self) -> bool:
+        """Tell whether to ask the database for more: at once when nudged or idle, else from time to time.
+
+        While calls are in flight their threads want the interpreter, and every question waits for it.
+        """
+        is_nudged, self._homecoming.is_nudged = self._homecoming.is_nudged, False
+        return is_nudged or not self._departures.in_flight or time.monotonic() >= self._look_at_s
 
     def _renew_leases(self) -> None:
         now_s = self._clock.monotonic_s()
@@ -288,10 +297,8 @@ class Runner:
         """Take everything that is back, write it in one transaction, and let the next leave with it."""
         changes = Changes()
         count = 0
-        while count < ABSORB_MAX:
-            found = self._put_back.popleft() if self._put_back else self._next_back()
-            if found is None:
-                break
+        found = self._homecoming.first()
+        while found is not None:
             count += 1
             if isinstance(found, CallOver):
                 self._departures.call_over(found)
@@ -299,14 +306,9 @@ class Runner:
                 self._aftermath.looked_up(found, changes)
             else:
                 self._aftermath.delivered(found, changes)
+            if count >= ABSORB_MAX:
+                break
+            found = self._homecoming.following(more_to_come=self._departures.in_flight > 0)
         if count or self._departures.waiting:
             self._write(changes)
         return count
-
-    def _next_back(self) -> Delivered | LookedUp | CallOver | None:
-        """Return the next report, passing over nudges; None when there is none."""
-        with contextlib.suppress(queue.Empty):
-            while (found := self._inbox.get_nowait()) is None:
-                continue
-            return found
-        return None

@@ -198,7 +198,7 @@ def test_a_slow_target_does_not_use_up_the_room_of_the_account_before_it(house: 
     for _ in range(200):
         if "red 1000" in house.target.texts():
             break
-        house.runner._wait(0.02)
+        house.runner._homecoming.wait(0.02)
         house.runner.turn()
     assert "red 1000" in house.target.texts()
     assert len(house.target.done) == 602

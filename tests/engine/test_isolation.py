@@ -41,7 +41,7 @@ def turn_until(house: ToyHouse, done: Callable[[], bool]) -> None:
         if done():
             return
         if not house.runner.turn():
-            house.runner._wait(0.02)
+            house.runner._homecoming.wait(0.02)
     raise AssertionError("it never happened")
 
 
