@@ -16,6 +16,7 @@ from bench.figures import Figure
 from bench.installation import Installation
 from bench.processes import ROOT, BenchError, target
 from bench.setting import Setting
+from bench.speed import Machine
 
 MEASURES = {
     **intake.MEASURES,
@@ -35,12 +36,13 @@ def main(words: list[str] | None = None) -> int:
     os.environ.pop("AUTOMATIONS_DATABASE_URL", None)
     facts = report.machine()
     try:
-        figures = _measured(options.only or list(MEASURES), options.quick)
+        figures, speed = _measured(options.only or list(MEASURES), options.quick)
     except BenchError as error:
         print(f"The benchmark could not go on: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+    facts |= speed
     report.show(figures, facts)
     if options.keep is not None:
         report.keep(options.keep, figures, facts)
@@ -69,7 +71,8 @@ def _leave(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _measured(names: list[str], quick: bool) -> list[Figure]:
+def _measured(names: list[str], quick: bool) -> tuple[list[Figure], dict[str, str]]:
+    """Return the figures, and how fast the machine was found to be where any of them asked."""
     # Beside the installation's own folder: the temporary folder of many machines is no disk.
     place = ROOT / "instance"
     place.mkdir(exist_ok=True)
@@ -79,14 +82,15 @@ def _measured(names: list[str], quick: bool) -> list[Figure]:
         log = folder / "processes.log"
         sink = stack.enter_context(target(log))
         sandbox = stack.enter_context(target(log, sandbox=True))
+        machine = Machine(sink, log, quick=quick)
         for name in names:
             print(f"measuring {name} …", file=sys.stderr, flush=True)
             # Each on a database of its own, so that none pays for what another left.
             own = folder / name
             own.mkdir()
             home = Installation(own, sink_port=sink.port, sandbox_port=sandbox.port)
-            figures += MEASURES[name](Setting(home, sink, sandbox, quick))
-    return figures
+            figures += MEASURES[name](Setting(home, sink, sandbox, machine, quick))
+    return figures, machine.facts
 
 
 if __name__ == "__main__":

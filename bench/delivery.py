@@ -27,7 +27,8 @@ def measure_batched(setting: Setting) -> list[Figure]:
             rounds[STRICT].append(through(setting, STRICT, setting.sandbox, port, count))
     return [
         Figure("batched_per_s", f"{count:,} webhooks through to a batchable target", "/s", rounds[BATCHED],
-               at_least=2_000, note="from the first sent to the last arrived; the target only counts"),
+               at_least=2_000, speed=setting.speed,
+               note="from the first sent to the last arrived; the target only counts"),
         Figure("sandbox_per_s", "the same to the strict sandbox CleverTap", "/s", rounds[STRICT],
                note="which checks every record on the same cores"),
     ]  # fmt: skip
@@ -55,7 +56,7 @@ def measure_single(setting: Setting) -> list[Figure]:
     words = "bare `requests` loop, one thread"
     return [
         Figure("single_per_s", f"{count:,} webhooks through, one call each", "/s", passed, loop, words,
-               at_least=800, note="web and worker share the cores with sender and target"),
+               at_least=800, speed=setting.speed, note="web and worker share the cores with sender and target"),
         Figure("single_worker_per_s", "one worker process with work waiting, one call each", "/s", drained,
                loop, words, ratio_at_least=0.6),
         Figure("single_worker_of_8_per_s", "the same", "/s", drained, eight, "bare `requests`, 8 threads"),
@@ -65,16 +66,18 @@ def measure_single(setting: Setting) -> list[Figure]:
 def measure_end_to_end(setting: Setting) -> list[Figure]:
     count = 60 if setting.quick else 300
     with setting.installation.serve() as (_, port):
-        _paced(setting, port, 20)
-        times = _paced(setting, port, count)
+        paced(setting, port, 20)
+        times = paced(setting, port, count)
     return [
-        Figure("end_to_end_p50_ms", "end to end at 20/s, median", "ms", [_share(times, 0.5)], at_most=8,
+        Figure("end_to_end_p50_ms", "end to end at 20/s, median", "ms", [share_of(times, 0.5)],
+               at_most=8, speed=setting.speed,
                note="from the first byte sent to the call at the target"),
-        Figure("end_to_end_p99_ms", "end to end at 20/s, 99th percentile", "ms", [_share(times, 0.99)], at_most=30),
+        Figure("end_to_end_p99_ms", "end to end at 20/s, 99th percentile", "ms", [share_of(times, 0.99)],
+               at_most=30, speed=setting.speed),
     ]  # fmt: skip
 
 
-def _paced(setting: Setting, port: int, count: int) -> list[float]:
+def paced(setting: Setting, port: int, count: int) -> list[float]:
     """Send at an even pace; return how long each took to reach the target, in ms, shortest first."""
     setting.sink.seen(reset=True)
     first = setting.installation.numbers(count)
@@ -86,7 +89,8 @@ def _paced(setting: Setting, port: int, count: int) -> list[float]:
     return sorted((seen.arrived_s[key] - sent_s) * 1000 for key, sent_s in report.sent_at_s.items())
 
 
-def _share(ordered: list[float], share: float) -> float:
+def share_of(ordered: list[float], share: float) -> float:
+    """Return the value that this share of them does not exceed. ordered: smallest first."""
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 

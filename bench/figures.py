@@ -13,6 +13,7 @@ class Figure:
 
     key: its column in the ledger. beside: what the limit is. ratio: ours to the limit, where that says something.
     at_least, at_most: what `value` must reach. ratio_at_least: what `ratio` must reach.
+    speed: how fast this machine is beside the one that those two were written for; 1 where they hold on any.
     """
 
     key: str
@@ -25,6 +26,7 @@ class Figure:
     at_most: float | None = None
     ratio_at_least: float | None = None
     note: str = ""
+    speed: float = 1.0
     value: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -37,22 +39,34 @@ class Figure:
     @property
     def to_reach(self) -> str:
         parts = []
-        if self.at_least is not None:
-            parts.append(f"≥ {number(self.at_least)}")
-        if self.at_most is not None:
-            parts.append(f"≤ {number(self.at_most)}")
+        for sign, wanted, here in (
+            ("≥", self.at_least, self.at_least_here),
+            ("≤", self.at_most, self.at_most_here),
+        ):
+            if wanted is not None:
+                parts.append(
+                    f"{sign} {number(wanted)}" + (f" (here {number(here or 0)})" if here != wanted else "")
+                )
         if self.ratio_at_least is not None:
             parts.append(f"ratio ≥ {self.ratio_at_least:g}")
         return ", ".join(parts)
 
     @property
+    def at_least_here(self) -> float | None:
+        return None if self.at_least is None else self.at_least * self.speed
+
+    @property
+    def at_most_here(self) -> float | None:
+        return None if self.at_most is None else self.at_most / self.speed
+
+    @property
     def is_reached(self) -> bool | None:
         """Whether everything that was to be reached is; None where nothing was."""
         checks = []
-        if self.at_least is not None:
-            checks.append(self.value >= self.at_least)
-        if self.at_most is not None:
-            checks.append(self.value <= self.at_most)
+        if self.at_least_here is not None:
+            checks.append(self.value >= self.at_least_here)
+        if self.at_most_here is not None:
+            checks.append(self.value <= self.at_most_here)
         if self.ratio_at_least is not None:
             checks.append((self.ratio or 0.0) >= self.ratio_at_least)
         return all(checks) if checks else None

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from automations.model.database import sqlite_driver
 from bench.figures import Figure, number
+from bench.overview import HEADINGS, overview
 from bench.processes import ROOT
 
 _BEGIN, _END = "<!-- last run: begin -->", "<!-- last run: end -->"
@@ -75,8 +76,13 @@ def show(figures: Sequence[Figure], facts: Mapping[str, str]) -> None:
     for figure in figures:
         line = cells(figure)
         table.add_row(*line, style="bold red" if line[-1] == "NO" else None)
-    console = Console()
-    Console(width=max(console.width, 150)).print(table)
+    wide = Console(width=max(Console().width, 150))
+    wide.print(table)
+    if lines := overview(figures):
+        short = Table(*HEADINGS, title="How it stands, by database and number of workers")
+        for line in lines:
+            short.add_row(*line)
+        wide.print(short)
 
 
 def keep(folder: Path, figures: Sequence[Figure], facts: Mapping[str, str]) -> None:
@@ -104,6 +110,8 @@ def _into_readme(path: Path, figures: Sequence[Figure], facts: Mapping[str, str]
     if not (begin and end):
         raise ValueError(f"{path} has lost the marks {_BEGIN!r} and {_END!r}. Put them back.")
     lines = [" | ".join(f"{name} {value}" for name, value in facts.items()), ""]
+    if short := overview(figures):
+        lines += [_row(HEADINGS), _row(["---"] * len(HEADINGS)), *map(_row, short), ""]
     lines += [_row(_HEADINGS), _row(["---"] * len(_HEADINGS))]
     lines += [_row(cells(figure)) for figure in figures]
     path.write_text(f"{before}{_BEGIN}\n" + "\n".join(lines) + f"\n{_END}{after}")

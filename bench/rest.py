@@ -34,7 +34,7 @@ def measure_memory(setting: Setting) -> list[Figure]:
         at_rest = (cpu_s(process) - used_s) / idle_s * 100
         idle = memory_mb(process)
         for _ in range(2):
-            with _peak_of(process) as peak:
+            with peak_of(process) as peak:
                 through(setting, BATCHED, setting.sink, port, count)
             peaks.append(peak[0])
         time.sleep(1.0)
@@ -70,7 +70,7 @@ def _backlog(setting: Setting, way: str, words: str, where: str = "") -> list[Fi
         count = setting.scaled(size)
         setting.installation.fill(way, count, count // 2)
         setting.sink.seen(reset=True)
-        with setting.installation.worker() as process, _peak_of(process) as peak:
+        with setting.installation.worker() as process, peak_of(process) as peak:
             seen = setting.sink.wait_for(count, _DRAINED_S)
         rate = seen.records / (seen.last_s - seen.first_s)
         key = f"backlog_{where}{way}_{size // 1000}k"
@@ -101,7 +101,7 @@ def measure_test_run(setting: Setting) -> list[Figure]:
 
 
 @contextmanager
-def _peak_of(process: subprocess.Popen[bytes]) -> Iterator[list[float]]:
+def peak_of(process: subprocess.Popen[bytes]) -> Iterator[list[float]]:
     """Give a list whose one entry becomes the highest memory seen while the block runs, in MB."""
     peak = [0.0]
     over = threading.Event()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from bench.installation import Installation
 from bench.processes import Target
+from bench.speed import Machine
 from tests.postgres_server import running_postgres
 
 
@@ -18,7 +19,12 @@ class Setting:
     installation: Installation
     sink: Target
     sandbox: Target
+    machine: Machine
     quick: bool = False
+
+    @property
+    def speed(self) -> float:
+        return self.machine.speed
 
     @property
     def rounds(self) -> int:

@@ -1,55 +1,82 @@
-"""One, two and four worker processes on SQLite and on PostgreSQL: what is accepted and what gets through."""
+"""One, two and four worker processes on SQLite and on PostgreSQL: what gets through, how soon, in how much memory."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from bench.delivery import paced, share_of
 from bench.figures import Figure
 from bench.installation import BATCHED, SINGLE
-from bench.sending import Passage, passage, through
+from bench.rest import peak_of
+from bench.sending import passage, through
 from bench.setting import Setting
 
-_COUNTS = (1, 2, 4)
+COUNTS = (1, 2, 4)
+DATABASES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
+_PACED = 100
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What so many workers came to."""
+
+    accepted_per_s: float
+    batched_per_s: float
+    single_per_s: float
+    p50_ms: float
+    p99_ms: float
+    most_mb: float
 
 
 def measure_on_sqlite(setting: Setting) -> list[Figure]:
-    return _measured(setting, "sqlite", "SQLite")
+    return _measured(setting, "sqlite")
 
 
 def measure_on_postgres(setting: Setting) -> list[Figure]:
     with setting.on_postgres() as elsewhere:
-        return _measured(elsewhere, "postgres", "PostgreSQL")
+        return _measured(elsewhere, "postgres")
 
 
-def _measured(setting: Setting, key: str, words: str) -> list[Figure]:
-    batched: dict[int, Passage] = {}
-    single: dict[int, Passage] = {}
-    for workers in _COUNTS:
-        with setting.installation.serve(workers=workers) as (_, port):
-            through(setting, BATCHED, setting.sink, port, 50)
-            batched[workers] = passage(setting, BATCHED, setting.sink, port, setting.scaled(5_000))
-            single[workers] = passage(setting, SINGLE, setting.sink, port, setting.scaled(2_000))
-    figures = []
-    for workers in _COUNTS:
-        place = f"{words}, {workers} worker{'s' if workers > 1 else ''}"
-        beside = "one worker" if workers > 1 else ""
-        for name, title, rates in (
-            ("accepted", "accepted meanwhile", {n: batched[n].accepted_per_s for n in _COUNTS}),
-            ("batched", "through to a batchable target", {n: batched[n].per_s for n in _COUNTS}),
-            ("single", "through, one call each", {n: single[n].per_s for n in _COUNTS}),
-        ):
-            limit = rates[1] if workers > 1 else None
-            figures.append(
-                Figure(
-                    f"{key}_{workers}w_{name}_per_s",
-                    f"{place}: {title}",
-                    "/s",
-                    [rates[workers]],
-                    limit,
-                    beside,
-                )
-            )
-    return figures
+def _measured(setting: Setting, database: str) -> list[Figure]:
+    found = {workers: _found(setting, workers) for workers in COUNTS}
+    return [figure for workers in COUNTS for figure in _figures(setting, database, workers, found)]
+
+
+def _found(setting: Setting, workers: int) -> _Found:
+    with setting.installation.serve(workers=workers) as (process, port):
+        through(setting, BATCHED, setting.sink, port, 50)
+        with peak_of(process) as peak:
+            batched = passage(setting, BATCHED, setting.sink, port, setting.scaled(5_000))
+            single = passage(setting, SINGLE, setting.sink, port, setting.scaled(2_000))
+        paced(setting, port, 20)
+        times = paced(setting, port, setting.scaled(_PACED))
+    return _Found(
+        batched.accepted_per_s, batched.per_s, single.per_s, share_of(times, 0.5), share_of(times, 0.99), peak[0]
+    )  # fmt: skip
+
+
+def _figures(setting: Setting, database: str, workers: int, found: dict[int, _Found]) -> list[Figure]:
+    key, here, one = f"{database}_{workers}w", found[workers], found[1]
+    place = f"{DATABASES[database]}, {workers} worker{'s' if workers > 1 else ''}"
+
+    def rate(name: str, title: str, value: float, alone: float, at_least: float | None) -> Figure:
+        limit, beside = (alone, "one worker") if workers > 1 else (None, "")
+        return Figure(f"{key}_{name}_per_s", f"{place}: {title}", "/s", [value], limit, beside,
+                      at_least=at_least, speed=setting.speed)  # fmt: skip
+
+    return [
+        rate("accepted", "accepted meanwhile", here.accepted_per_s, one.accepted_per_s, None),
+        rate("batched", "through to a batchable target", here.batched_per_s, one.batched_per_s, 2_000),
+        rate("single", "through, one call each", here.single_per_s, one.single_per_s, 800),
+        Figure(f"{key}_p50_ms", f"{place}: end to end at 20/s, median", "ms", [here.p50_ms], at_most=8,
+               speed=setting.speed),
+        Figure(f"{key}_p99_ms", f"{place}: end to end at 20/s, 99th percentile", "ms", [here.p99_ms], at_most=30,
+               speed=setting.speed),
+        # What is to be reached is said of `serve` as it comes, with one worker on two cores.
+        Figure(f"{key}_mb", f"{place}: memory at its highest meanwhile", "MB", [here.most_mb],
+               at_most=250 if workers == 1 else None),
+    ]  # fmt: skip
 
 
 MEASURES: dict[str, Callable[[Setting], list[Figure]]] = {

@@ -13,6 +13,7 @@ import pytest
 from bench import report
 from bench.figures import Figure
 from bench.load import Order
+from bench.overview import overview
 from bench.processes import ROOT, BenchError, ask, load, target
 from bench.webhooks import Address, body
 
@@ -96,3 +97,34 @@ def test_the_command_measures_prints_and_leaves_nothing_behind(tmp_path: Path) -
     (figure,) = json.loads((tmp_path / "last.json").read_text())["figures"]
     assert figure["key"] == "test_run_ms"
     assert set((ROOT / "instance").glob("bench-*")) <= before
+
+
+def test_a_slower_machine_is_asked_for_as_much_less() -> None:
+    figure = Figure("k", "t", "/s", [1_400], at_least=3_000, speed=0.45)
+    assert (figure.is_reached, figure.to_reach) == (True, "≥ 3,000 (here 1,350)")
+    slow = Figure("k", "t", "ms", [18.1], at_most=8, speed=0.45)
+    assert (slow.is_reached, slow.to_reach) == (False, "≤ 8 (here 17.8)")
+
+
+def test_the_overview_puts_databases_and_workers_side_by_side() -> None:
+    figures = [
+        Figure("intake_per_s", "accepted", "/s", [3_100], at_least=3_000),
+        Figure("sqlite_1w_single_per_s", "one call each", "/s", [900], at_least=800),
+        Figure("postgres_4w_single_per_s", "one call each", "/s", [700], at_least=800),
+        Figure("history_sqlite_list_ms", "the list", "ms", [40], at_most=100),
+        Figure("history_sqlite_home_ms", "the home page", "ms", [120], at_most=100),
+    ]
+    assert overview(figures) == [
+        ("webhooks accepted, on disk, /s", "3,100", "3,100", "3,100", "", "", "", "≥ 3,000"),
+        ("through, one call each, /s", "900", "", "", "", "", "700 ✗", "≥ 800"),
+        (
+            "slowest page at a million runs, 95th percentile, ms",
+            "120 ✗",
+            "120 ✗",
+            "120 ✗",
+            "",
+            "",
+            "",
+            "≤ 100",
+        ),
+    ]
