@@ -20,6 +20,7 @@ from automations.engine.contracts import Became, Imprint
 from automations.errors import OutcomeUnknownError, StorageUnavailableError
 from automations.model.columns import dump_json, load_json, micros, moment, storable_key
 from automations.model.database import Database
+from automations.model.many import among
 
 KEPT_FOR = timedelta(hours=1)
 _CHUNK = 500
@@ -106,9 +107,9 @@ class Footprints:
         wanted = sorted(subjects)
         for start in range(0, len(wanted), _CHUNK):
             chunk = wanted[start : start + _CHUNK]
-            sql = _RECENT.format(marks=", ".join("?" * len(chunk)))
             with self._database.read_plain() as connection:
-                parameters = (connection_id, micros(since), *chunk)
+                which, values = among(connection, "subject", chunk)
+                sql, parameters = _RECENT.format(which=which), (connection_id, micros(since), *values)
                 for row in connection.exec_driver_sql(self._database.sql(sql), parameters):
                     found.setdefault(row[0], []).append(_footprint(row))
         return found
@@ -167,5 +168,5 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
 
 _RECENT = """
 SELECT subject, verb, digests, run_id, recipe_id, chain, depth, answered, written_at FROM footprint
-WHERE connection_id=? AND written_at>=? AND subject IN ({marks}) ORDER BY id
+WHERE connection_id=? AND written_at>=? AND {which} ORDER BY id
 """

@@ -24,6 +24,7 @@ from automations.engine.stepping import Send, Walk
 from automations.errors import AutomationError
 from automations.model.database import Database
 from automations.model.history import Delivery
+from automations.model.many import among
 from automations.model.states import DeliveryStatus
 
 REMEMBERED_BYTES = 8 * 2**20
@@ -128,9 +129,10 @@ class Loader:
         absent = sorted(set(ids) - set(found))
         for start in range(0, len(absent), _CHUNK):
             chunk = absent[start : start + _CHUNK]
-            sql = f"SELECT id, LENGTH(payload) FROM event WHERE id IN ({', '.join('?' * len(chunk))})"  # noqa: S608
             with self._database.read_plain() as connection:
-                for event_id, weight in connection.exec_driver_sql(self._database.sql(sql), tuple(chunk)):
+                which, values = among(connection, "id", chunk)
+                sql = f"SELECT id, LENGTH(payload) FROM event WHERE {which}"  # noqa: S608 - marks only
+                for event_id, weight in connection.exec_driver_sql(sql, values):
                     found[event_id] = weight
         return found
 
@@ -171,9 +173,10 @@ class Loader:
         absent = sorted(set(ids) - set(found))
         for start in range(0, len(absent), _CHUNK):
             chunk = absent[start : start + _CHUNK]
-            sql = f"SELECT {EVENT_COLUMNS} FROM event WHERE id IN ({', '.join('?' * len(chunk))})"  # noqa: S608
             with self._database.read_plain() as connection:
-                rows = connection.exec_driver_sql(self._database.sql(sql), tuple(chunk)).all()
+                which, values = among(connection, "id", chunk)
+                sql = f"SELECT {EVENT_COLUMNS} FROM event WHERE {which}"  # noqa: S608 - marks only
+                rows = connection.exec_driver_sql(sql, values).all()
             for row in rows:
                 event = StoredEvent.of(row)
                 occurrence = self._read(event)

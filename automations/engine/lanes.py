@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Collection, Iterable, Sequence
 
 from automations.model.database import Database
+from automations.model.many import among
 from automations.model.statements import Statements
 
 MANY = 200
@@ -23,13 +24,23 @@ UPDATE run SET claimable_at=?
 WHERE id=(SELECT MIN(id) FROM run WHERE lane=?) AND status='queued' AND claimable_at IS NULL
 """
 
+_PROMOTE_ALL = """
+UPDATE run SET claimable_at=%s
+WHERE id IN (SELECT (SELECT MIN(id) FROM run WHERE lane=one.lane) FROM unnest(%s::text[]) AS one(lane))
+  AND status='queued' AND claimable_at IS NULL
+"""
+
+_LOCK = """
+SELECT pg_advisory_xact_lock_shared(%s, %s)
+UNION ALL SELECT pg_advisory_xact_lock(%s, key) FROM unnest(%s::int[]) AS one(key)
+"""
+
 
 class Lanes:
     """The statements on lanes, each within a transaction of the caller."""
 
     def __init__(self, database: Database) -> None:
         self._on_sqlite = database.on_sqlite
-        self._sql = database.sql
 
     def lock(self, connection: Statements, lanes: Collection[str]) -> None:
         """Keep two transactions from joining and leaving one lane at once, until this one ends.
@@ -42,25 +53,27 @@ class Lanes:
         if len(lanes) > MANY:
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s, %s)", _EVERY_LANE)
             return
-        connection.exec_driver_sql("SELECT pg_advisory_xact_lock_shared(%s, %s)", _EVERY_LANE)
-        # In one order everywhere, so that two transactions never wait for each other.
-        for key in sorted({zlib.crc32(lane.encode()) for lane in lanes}):
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s, %s)", (_ONE_LANE, key - 2**31))
+        # In one order everywhere, so that two transactions never wait for each other: an array is read from its
+        # beginning, and nothing in this statement could be done in another order.
+        keys = sorted({zlib.crc32(lane.encode()) for lane in lanes})
+        connection.exec_driver_sql(_LOCK, (*_EVERY_LANE, _ONE_LANE, [key - 2**31 for key in keys]))
 
     def occupied(self, connection: Statements, lanes: Sequence[str]) -> set[str]:
         """Return those of the lanes that have any run in them."""
         found: set[str] = set()
         for chunk in _chunks(lanes):
-            sql = f"SELECT DISTINCT lane FROM run WHERE lane IN ({_marks(chunk)})"  # noqa: S608 - marks only
-            found |= {row[0] for row in connection.exec_driver_sql(self._sql(sql), tuple(chunk))}
+            which, values = among(connection, "lane", chunk)
+            sql = f"SELECT DISTINCT lane FROM run WHERE {which}"  # noqa: S608 - marks only
+            found |= {row[0] for row in connection.exec_driver_sql(sql, values)}
         return found
 
     def of_runs(self, connection: Statements, run_ids: Sequence[int]) -> list[str]:
         """Return the lanes that these runs are in."""
         found: set[str] = set()
         for chunk in _chunks(run_ids):
-            sql = f"SELECT lane FROM run WHERE lane IS NOT NULL AND id IN ({_marks(chunk)})"  # noqa: S608
-            found |= {row[0] for row in connection.exec_driver_sql(self._sql(sql), tuple(chunk))}
+            which, values = among(connection, "id", chunk)
+            sql = f"SELECT lane FROM run WHERE lane IS NOT NULL AND {which}"  # noqa: S608 - marks only
+            found |= {row[0] for row in connection.exec_driver_sql(sql, values)}
         return sorted(found)
 
     def let_next_go(self, connection: Statements, lanes: Iterable[str], now: int) -> None:
@@ -68,14 +81,14 @@ class Lanes:
 
         now: microseconds, as stored.
         """
-        parameters = [(now, lane) for lane in lanes]
-        if parameters:
-            connection.exec_driver_sql(self._sql(_PROMOTE), parameters)
+        which = list(lanes)
+        if not which:
+            return
+        if self._on_sqlite:
+            connection.exec_driver_sql(_PROMOTE, [(now, lane) for lane in which])
+        else:
+            connection.exec_driver_sql(_PROMOTE_ALL, (now, which))
 
 
 def _chunks(items: Sequence[object]) -> Iterable[Sequence[object]]:
     return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
-
-
-def _marks(items: Sequence[object]) -> str:
-    return ", ".join("?" * len(items))

@@ -12,6 +12,7 @@ from automations.engine.blame import after_death
 from automations.engine.changes import Claim
 from automations.model.columns import load_json, micros
 from automations.model.database import Database
+from automations.model.many import among
 from automations.model.states import RunStatus
 
 LEASE = timedelta(seconds=60)
@@ -60,13 +61,10 @@ class Leases:
         lost = set(run_ids)
         with self._database.write_plain(durable=False) as connection:
             for chunk in in_chunks(run_ids):
-                sql = (
-                    f"UPDATE run SET lease_until=? WHERE lease_owner=? AND id IN ({marks(chunk)}) "  # noqa: S608
-                    "RETURNING id"
-                )
-                lost -= {
-                    row[0] for row in connection.exec_driver_sql(self._sql(sql), (until, self.owner, *chunk))
-                }
+                which, values = among(connection, "id", chunk)
+                sql = f"UPDATE run SET lease_until=? WHERE lease_owner=? AND {which} RETURNING id"  # noqa: S608
+                parameters = (until, self.owner, *values)
+                lost -= {row[0] for row in connection.exec_driver_sql(self._sql(sql), parameters)}
         return lost
 
     def recover(self, dead_owner: str | None = None) -> int:

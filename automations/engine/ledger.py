@@ -8,7 +8,7 @@ The statements are plain SQL: they carry thousands of rows a second, and both da
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,11 +16,12 @@ from automations.clock import Clock
 from automations.engine.changes import Changes, Claim, Closing, DecidedEvent, Opening, RunUpdate
 from automations.engine.held_runs import held_still
 from automations.engine.lanes import Lanes
-from automations.engine.leases import Leases, in_chunks, marks
+from automations.engine.leases import Leases, in_chunks
 from automations.engine.made_events import MadeEvents
 from automations.engine.newcomers import Newcomers
 from automations.model.columns import dump_json, micros, storable
 from automations.model.database import Database
+from automations.model.many import INTEGER, TEXT, Column, among, insert, update
 from automations.model.statements import Statements
 from automations.model.states import DeliveryStatus
 
@@ -37,6 +38,8 @@ class Ledger(Leases):
         self._lanes = Lanes(database)
         self._newcomers = Newcomers(database)
         self._made = MadeEvents(database)
+        # In one order everywhere, so that two workers never wait for each other.
+        self._lock = "" if database.on_sqlite else " ORDER BY id FOR UPDATE"
 
     # -- deciding
 
@@ -52,8 +55,8 @@ class Ledger(Leases):
             mine = self._not_told_yet(connection, [one for one in decided if one.event_id in open_ids])
             if not mine:
                 return 0
-            connection.exec_driver_sql(
-                self._sql("UPDATE event SET decided_at=?, label=?, passed_over=?, problem=? WHERE id=?"),
+            _DECIDE.run(
+                connection,
                 [
                     (
                         now,
@@ -84,11 +87,11 @@ class Ledger(Leases):
         ]
 
     def _still_undecided(self, connection: Statements, ids: Sequence[int]) -> set[int]:
-        lock = "" if self._database.on_sqlite else " FOR UPDATE"
         found: set[int] = set()
         for chunk in in_chunks(ids):
-            sql = f"SELECT id FROM event WHERE decided_at IS NULL AND id IN ({marks(chunk)}){lock}"  # noqa: S608
-            found |= {row[0] for row in connection.exec_driver_sql(self._sql(sql), tuple(chunk))}
+            which, values = among(connection, "id", chunk)
+            sql = f"SELECT id FROM event WHERE decided_at IS NULL AND {which}{self._lock}"  # noqa: S608
+            found |= {row[0] for row in connection.exec_driver_sql(sql, values)}
         return found
 
     # -- working
@@ -101,53 +104,42 @@ class Ledger(Leases):
         """
         now = micros(self._clock.now())
         with self._database.write_plain(durable=bool(changes.openings or changes.closings)) as connection:
-            lost = self._lost(connection, changes.held)
-            self._close(connection, [c for c in changes.closings if c.run_id not in lost], now)
-            ids = self._open(connection, [o for o in changes.openings if o.run_id not in lost], now)
-            self._release(connection, [u for u in changes.updates if u.claim.run_id not in lost], now)
-        return lost, ids
+            kept = self._kept(connection, changes.held)
+            self._close(connection, [c for c in changes.closings if c.run_id in kept], now)
+            ids = self._open(connection, [o for o in changes.openings if o.run_id in kept], now)
+            self._release(connection, [u for u in changes.updates if u.claim.run_id in kept], kept, now)
+        return set(changes.held) - kept.keys(), ids
 
-    def _lost(self, connection: Statements, held: dict[int, Claim]) -> set[int]:
-        lock = "" if self._database.on_sqlite else " FOR UPDATE"
-        kept: set[int] = set()
+    def _kept(self, connection: Statements, held: dict[int, Claim]) -> dict[int, str | None]:
+        """Return those runs that are still this worker's, each with its lane, and keep them so."""
+        kept: dict[int, str | None] = {}
         for chunk in in_chunks(sorted(held)):
-            sql = f"SELECT id, lease_counter FROM run WHERE lease_owner=? AND id IN ({marks(chunk)}){lock}"  # noqa: S608
-            for run_id, counter in connection.exec_driver_sql(self._sql(sql), (self.owner, *chunk)):
+            which, values = among(connection, "id", chunk)
+            sql = f"SELECT id, lease_counter, lane FROM run WHERE lease_owner=? AND {which}{self._lock}"  # noqa: S608
+            for run_id, counter, lane in connection.exec_driver_sql(self._sql(sql), (self.owner, *values)):
                 if held[run_id].counter == counter:
-                    kept.add(run_id)
-        return set(held) - kept
+                    kept[run_id] = lane
+        return kept
 
     def _open(
         self, connection: Statements, openings: Sequence[Opening], now: int
     ) -> dict[tuple[int, int, int], int]:
         again = [o for o in openings if o.delivery_id is not None]
         if again:
-            opened = connection.exec_driver_sql(
-                self._sql(
-                    "UPDATE delivery SET status=?, attempts=attempts+1, next_attempt_at=NULL "
-                    "WHERE id=? AND status<>'succeeded'"
-                ),
-                [(str(o.status), o.delivery_id) for o in again],
-            )
-            _refuse_closed(opened.rowcount, len(again))
+            opened = _OPEN_AGAIN.run(connection, [(str(o.status), o.delivery_id) for o in again])
+            _refuse_closed(opened, len(again))
         ids: dict[tuple[int, int, int], int] = {}
         for chunk in in_chunks([o for o in openings if o.delivery_id is None], 200):
-            one = "(" + ", ".join("?" * 16) + ")"
-            rows = [value for o in chunk for value in _opening_row(o, now)]
-            sql = self._sql(_INSERT_DELIVERY.format(values=", ".join([one] * len(chunk))))
-            for delivery_id, run_id, step_index, item_index in connection.exec_driver_sql(sql, tuple(rows)):
-                ids[run_id, step_index, item_index] = delivery_id
+            for delivery_id, *place in _OPEN.returned(connection, [_opening_row(o, now) for o in chunk]):
+                ids[place[0], place[1], place[2]] = delivery_id
         _refuse_closed(len(ids), len(openings) - len(again))
         return ids
 
     def _close(self, connection: Statements, closings: Sequence[Closing], now: int) -> None:
         if not closings:
             return
-        connection.exec_driver_sql(
-            self._sql(
-                "UPDATE delivery SET status=?, reason=?, reason_kind=?, outputs=?, next_attempt_at=?, closed_at=? "
-                "WHERE id=?"
-            ),
+        _CLOSE.run(
+            connection,
             [
                 (
                     str(c.status), storable(c.reason), c.reason_kind, _json(c.outputs),
@@ -159,8 +151,8 @@ class Ledger(Leases):
         )  # fmt: skip
         tried = [(c.delivery_id, c.attempt) for c in closings if c.attempt is not None]
         if tried:
-            connection.exec_driver_sql(
-                self._sql(_INSERT_ATTEMPT),
+            _TRY.run(
+                connection,
                 [
                     (
                         delivery_id, a.number, micros(a.started_at), a.duration_ms, a.outcome, storable(a.message),
@@ -170,14 +162,17 @@ class Ledger(Leases):
                 ],
             )  # fmt: skip
 
-    def _release(self, connection: Statements, updates: Sequence[RunUpdate], now: int) -> None:
+    def _release(
+        self, connection: Statements, updates: Sequence[RunUpdate], lanes: Mapping[int, str | None], now: int
+    ) -> None:
+        """lanes: of the runs, by id."""
         if not updates:
             return
-        ended = [u for u in updates if u.claimable_at is None]
-        lanes = self._lanes.of_runs(connection, [u.claim.run_id for u in ended])
-        self._lanes.lock(connection, lanes)
-        connection.exec_driver_sql(
-            self._sql(_UPDATE_RUN),
+        ended = (lanes[u.claim.run_id] for u in updates if u.claimable_at is None)
+        left = sorted({lane for lane in ended if lane is not None})
+        self._lanes.lock(connection, left)
+        _RELEASE.run(
+            connection,
             [
                 (
                     str(u.status), storable(u.reason), u.reason_kind, u.step_index, u.connection_id,
@@ -187,7 +182,7 @@ class Ledger(Leases):
                 for u in updates
             ],
         )  # fmt: skip
-        self._lanes.let_next_go(connection, lanes, now)
+        self._lanes.let_next_go(connection, left, now)
 
 
 def _refuse_closed(opened: int, wanted: int) -> None:
@@ -205,23 +200,52 @@ def _opening_row(o: Opening, now: int) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-_INSERT_DELIVERY = """
-INSERT INTO delivery (run_id, step_index, item_index, step_name, action, connection_id, status, reason,
-  reason_kind, fields, outputs, idempotency_key, attempts, created_at, closed_at, item_key)
-VALUES {values}
-ON CONFLICT (run_id, step_index, item_index) DO UPDATE SET status=excluded.status
-  WHERE delivery.status<>'succeeded'
-RETURNING id, run_id, step_index, item_index
-"""
+_DECIDE = update(
+    "event",
+    [Column("decided_at"), Column("label", TEXT), Column("passed_over", TEXT), Column("problem", TEXT)],
+)
 
-_INSERT_ATTEMPT = """
-INSERT INTO attempt (delivery_id, number, started_at, duration_ms, outcome, message, exchanges, batch_size)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (delivery_id, number) DO NOTHING
-"""
+_OPEN = insert(
+    "delivery",
+    {
+        "run_id": INTEGER, "step_index": INTEGER, "item_index": INTEGER, "step_name": TEXT, "action": TEXT,
+        "connection_id": INTEGER, "status": TEXT, "reason": TEXT, "reason_kind": TEXT, "fields": TEXT, "outputs": TEXT,
+        "idempotency_key": TEXT, "attempts": INTEGER, "created_at": INTEGER, "closed_at": INTEGER, "item_key": TEXT,
+    },
+    "ON CONFLICT (run_id, step_index, item_index) DO UPDATE SET status=excluded.status "
+    "WHERE delivery.status<>'succeeded' RETURNING id, run_id, step_index, item_index",
+)  # fmt: skip
 
-_UPDATE_RUN = """
-UPDATE run SET status=?, reason=?, reason_kind=?, step_index=?, connection_id=?, claimable_at=?, memory=?,
-  finished_at=?, lane=CASE WHEN ?=1 THEN lane END, lease_owner=NULL, lease_until=NULL, claims_without_end=?
-WHERE id=?
-"""
+_OPEN_AGAIN = update(
+    "delivery",
+    [Column("status", TEXT)],
+    also="attempts=attempts+1, next_attempt_at=NULL",
+    where="status<>'succeeded'",
+)
+
+_CLOSE = update(
+    "delivery",
+    [
+        Column("status", TEXT), Column("reason", TEXT), Column("reason_kind", TEXT), Column("outputs", TEXT),
+        Column("next_attempt_at"), Column("closed_at"),
+    ],
+)  # fmt: skip
+
+_TRY = insert(
+    "attempt",
+    {
+        "delivery_id": INTEGER, "number": INTEGER, "started_at": INTEGER, "duration_ms": INTEGER, "outcome": TEXT,
+        "message": TEXT, "exchanges": TEXT, "batch_size": INTEGER,
+    },
+    "ON CONFLICT (delivery_id, number) DO NOTHING",
+)  # fmt: skip
+
+_RELEASE = update(
+    "run",
+    [
+        Column("status", TEXT), Column("reason", TEXT), Column("reason_kind", TEXT), Column("step_index"),
+        Column("connection_id"), Column("claimable_at"), Column("memory", TEXT), Column("finished_at"),
+        Column("lane", becomes="CASE WHEN {}=1 THEN run.lane END"), Column("claims_without_end"),
+    ],
+    also="lease_owner=NULL, lease_until=NULL",
+)  # fmt: skip

@@ -9,6 +9,7 @@ from automations.engine.changes import NewRun
 from automations.engine.lanes import Lanes
 from automations.model.columns import dump_json, storable
 from automations.model.database import Database
+from automations.model.many import INTEGER, TEXT, insert
 from automations.model.statements import Statements
 from automations.model.states import RunStatus
 
@@ -18,7 +19,6 @@ class Newcomers:
 
     def __init__(self, database: Database) -> None:
         self._lanes = Lanes(database)
-        self._sql = database.sql
 
     def insert(self, connection: Statements, runs: Sequence[NewRun], now: int) -> int:
         """Insert what is not there yet; return how many may be claimed at once. now: microseconds, as stored."""
@@ -35,7 +35,7 @@ class Newcomers:
             ready += free
             rows.append(_row(run, now, queued=queued, free=free))
         if rows:
-            connection.exec_driver_sql(self._sql(_INSERT), rows)
+            _INSERT.run(connection, rows)
         return ready
 
 
@@ -48,10 +48,14 @@ def _row(run: NewRun, now: int, *, queued: bool, free: bool) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-_INSERT = """
-INSERT INTO run (recipe_id, version_id, event_id, replay_number, replay_of, replay_job_id, record_key, label, lane,
-  status, reason, reason_kind, step_index, connection_id, claimable_at, lease_counter, claims_without_end, memory,
-  created_at, finished_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (recipe_id, event_id, replay_number) DO NOTHING
-"""
+_INSERT = insert(
+    "run",
+    {
+        "recipe_id": INTEGER, "version_id": INTEGER, "event_id": INTEGER, "replay_number": INTEGER,
+        "replay_of": INTEGER, "replay_job_id": INTEGER, "record_key": TEXT, "label": TEXT, "lane": TEXT,
+        "status": TEXT, "reason": TEXT, "reason_kind": TEXT, "step_index": INTEGER,
+        "connection_id": INTEGER, "claimable_at": INTEGER, "lease_counter": INTEGER, "claims_without_end": INTEGER,
+        "memory": TEXT, "created_at": INTEGER, "finished_at": INTEGER,
+    },
+    "ON CONFLICT (recipe_id, event_id, replay_number) DO NOTHING",
+)  # fmt: skip

@@ -16,8 +16,9 @@ from sqlalchemy.exc import InvalidatePoolError
 _TRUSTED_S: Final = 5.0
 # `PQTRANS_IDLE`, by number: the driver is loaded only where there is a PostgreSQL.
 _IDLE: Final = 0
-_BEGIN: Final = "BEGIN"
-_BEGIN_UNHURRIED: Final = "BEGIN; SET LOCAL synchronous_commit=off"
+# The tables of a new installation are so small that reading all of them is best, and plans are kept as they grow.
+_BEGIN: Final = "BEGIN; SET LOCAL enable_seqscan=off"
+_BEGIN_UNHURRIED: Final = f"{_BEGIN}; SET LOCAL synchronous_commit=off"
 
 
 def postgres_engine(url: str, pool_size: int) -> Engine:

@@ -1,0 +1,102 @@
+"""Statements about many rows: one after another on SQLite, all in one on PostgreSQL.
+
+A statement on PostgreSQL costs more than a row in it, and one text for any number of rows is prepared once: the values
+travel as one array a column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Final
+
+from automations.model.statements import Statements
+
+INTEGER: Final = "bigint"
+TEXT: Final = "text"
+_VALUES: Final = "VALUES "
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that each row brings a value for. becomes: what it is set to, with `{}` for the value."""
+
+    name: str
+    kind: str = INTEGER
+    becomes: str = "{}"
+
+
+class ForMany:
+    """One statement in both ways of speaking; a row has its values in the order of the columns.
+
+    last_of_each: where two rows are about one id, the later one counts.
+    """
+
+    def __init__(self, each: str, together: str, *, last_of_each: bool = False) -> None:
+        self._each = each
+        self._together = together
+        self._last_of_each = last_of_each
+
+    def run(self, connection: Statements, rows: Sequence[tuple[Any, ...]]) -> int:
+        """Run it for these rows, at least one; return how many were inserted or changed."""
+        if connection.dialect.name == "sqlite":
+            return int(connection.exec_driver_sql(self._each, list(rows)).rowcount)
+        if self._last_of_each:
+            rows = list({row[-1]: row for row in rows}.values())
+        return int(connection.exec_driver_sql(self._together, _by_column(rows)).rowcount)
+
+    def returned(self, connection: Statements, rows: Sequence[tuple[Any, ...]]) -> Iterable[Any]:
+        """Run an insertion for these rows, no more than a statement may name, and return what it returns."""
+        if connection.dialect.name != "sqlite":
+            return connection.exec_driver_sql(self._together, _by_column(rows))  # type: ignore[no-any-return]
+        head, values, tail = self._each.partition(_VALUES)
+        one = tail[: tail.index(")") + 1]
+        every = ", ".join([one] * len(rows))
+        sql = f"{head}{values}{every}{tail.removeprefix(one)}"
+        return connection.exec_driver_sql(sql, tuple(chain.from_iterable(rows)))  # type: ignore[no-any-return]
+
+
+def insert(table: str, columns: Mapping[str, str], then: str = "") -> ForMany:
+    """Insert rows in their order, so that their ids have it, too. columns: each with its kind."""
+    names = ", ".join(columns)
+    marks = ", ".join("?" * len(columns))
+    return ForMany(
+        f"INSERT INTO {table} ({names}) {_VALUES}({marks}) {then}",
+        f"INSERT INTO {table} ({names}) SELECT {names} "  # noqa: S608
+        f"FROM unnest({_arrays(list(columns.values()))}) WITH ORDINALITY AS v({names}, place) ORDER BY place {then}",
+    )
+
+
+def update(table: str, columns: Sequence[Column], *, also: str = "", where: str = "") -> ForMany:
+    """Change the rows whose ids are given, as the last value of each row.
+
+    also: what is set alike for all. where: a further condition.
+    """
+    tail = f", {also}" if also else ""
+    condition = f" AND {where}" if where else ""
+    each = ", ".join(f"{one.name}={one.becomes.format('?')}" for one in columns)
+    together = ", ".join(f"{one.name}={one.becomes.format(f'v.value_{n}')}" for n, one in enumerate(columns))
+    names = ", ".join([*(f"value_{n}" for n in range(len(columns))), "which"])
+    arrays = _arrays([*(one.kind for one in columns), INTEGER])
+    return ForMany(
+        f"UPDATE {table} SET {each}{tail} WHERE id=?{condition}",  # noqa: S608 - names only
+        f"UPDATE {table} SET {together}{tail} FROM unnest({arrays}) AS v({names}) "  # noqa: S608
+        f"WHERE {table}.id=v.which{condition}",
+        last_of_each=True,
+    )
+
+
+def among(connection: Statements, column: str, values: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
+    """Return the condition that a column has one of these values, and what to give with it."""
+    if connection.dialect.name == "sqlite":
+        return f"{column} IN ({', '.join('?' * len(values))})", tuple(values)
+    return f"{column}=ANY(%s)", (list(values),)
+
+
+def _by_column(rows: Sequence[tuple[Any, ...]]) -> tuple[list[Any], ...]:
+    return tuple(map(list, zip(*rows, strict=True)))
+
+
+def _arrays(kinds: Sequence[str]) -> str:
+    return ", ".join(f"%s::{kind}[]" for kind in kinds)
