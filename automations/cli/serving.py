@@ -18,7 +18,12 @@ from pathlib import Path
 from typing import IO
 
 import click
-import structlog
+
+from automations.absent import absent
+
+# It draws tracebacks for people with `rich`, which logs of JSON lines never do; this is its first import.
+with absent("rich", "greenlet"):
+    import structlog
 
 from automations.errors import SettingsError
 from automations.logs import set_up_logs
