@@ -185,15 +185,16 @@ class Database:
         Raises StorageUnavailableError as the others do.
         """
         with self._translated():
-            connection = self.engine.raw_connection()
-            cursor = connection.cursor()
             try:
-                yield cursor
+                connection = self.engine.raw_connection()
+                cursor = connection.cursor()
+                try:
+                    yield cursor
+                finally:
+                    cursor.close()
+                    connection.close()
             except sqlite_driver().OperationalError as error:
                 raise OperationalError(None, None, error) from error
-            finally:
-                cursor.close()
-                connection.close()
 
     @contextmanager
     def unchecked(self) -> Iterator[Any]:

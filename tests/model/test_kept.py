@@ -69,3 +69,10 @@ def test_a_lock_that_lasts_is_told_as_the_database_tells_it(
     assert borrowed(database) == 0
     put(kept, 1)
     assert things(database) == [1]
+
+
+def test_a_file_that_cannot_be_opened_is_told_as_the_database_tells_it(tmp_path: Path) -> None:
+    away = Database(f"sqlite:///{tmp_path / 'nowhere' / 'kept.db'}")
+    with pytest.raises(StorageUnavailableError):
+        put(KeptConnection(away), 1)
+    away.close()
