@@ -16,7 +16,7 @@ from bench.processes import cpu_s, memory_mb
 from bench.sending import through
 from bench.setting import Setting
 
-_SETTLED_S = 3.0
+_SETTLED_S = 6.0
 _DRAINED_S = 300.0
 _LINEAR = 0.8
 _BACKLOGS = {BATCHED: (10_000, 20_000, 40_000, 50_000), SINGLE: (10_000, 20_000, 40_000)}

@@ -23,7 +23,7 @@ from automations.engine.stepping import LookUp, Send, idempotency_key
 from automations.errors import OutcomeUnknownError, UnavailableError
 
 # Threads are made when they are needed: enough for a few dozen connections that hang all at once.
-CALLING_THREADS = 256
+CALLING_THREADS = 512
 LOOK_UPS_TOGETHER = 100
 LOOK_UPS_AT_ONCE = 4
 CALLS_AT_ONCE = 8

@@ -21,6 +21,8 @@ class HttpConnection(ConnectionKind):
     kind = "http"
     title = "HTTP"
     Settings = HttpSettings
+    # A service that names no limit takes this easily; what comes home together is written together, too.
+    concurrent_calls = 16
 
     def client(self, settings: HttpSettings, door: DoorLike, directory: DirectoryLike) -> HttpClient:
         return HttpClient(settings, door)
