@@ -28,6 +28,7 @@ def answer_later(gate: IntakeGate) -> None:
     """Let Granian, in this process, hand webhooks to the gate, before it calls the application that it loads."""
     from granian.server import mp
 
+    gate.make_ready()
     wraps = getattr(mp, _WRAPS, None)
     if wraps is None:
         _log.warning("serving.webhooks_wait_in_threads")

@@ -100,6 +100,25 @@ def test_without_it_webhooks_wait_in_their_threads(monkeypatch: pytest.MonkeyPat
     assert not hasattr(mp, late_answers._WRAPS)
 
 
+def test_what_the_first_webhook_needs_is_made_before_it_comes(
+    monkeypatch: pytest.MonkeyPatch, server: Server
+) -> None:
+    monkeypatch.setattr(mp, late_answers._WRAPS, getattr(mp, late_answers._WRAPS))
+    assert "intake" not in vars(server.assembly)
+    answer_later(intake_gate(create_app(server.assembly)))
+    assert "intake" in vars(server.assembly)
+
+
+def test_what_cannot_be_made_yet_is_made_by_the_webhook_that_needs_it(
+    monkeypatch: pytest.MonkeyPatch, server: Server
+) -> None:
+    monkeypatch.setattr(mp, late_answers._WRAPS, getattr(mp, late_answers._WRAPS))
+    with monkeypatch.context() as without:
+        without.setattr("automations.assembly.WakeUps", None)
+        answer_later(intake_gate(create_app(server.assembly)))
+    assert server.post().wait()[0] == 200
+
+
 def test_webhook_is_answered_by_the_committing_thread_once_it_is_on_disk(server: Server) -> None:
     answer = server.post()
     assert answer.wait() == (
