@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from automations.errors import SettingsError
+from automations.instance import instance_folder, unusable
 
 _SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|TB)?\s*$", re.IGNORECASE)
 _UNIT = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -113,11 +114,10 @@ def load_settings(instance: Path | None = None) -> Settings:
     instance: overrides the environment, for commands that name a folder.
     Raises SettingsError naming the setting and what is wrong with it.
     """
-    folder = instance or Path(os.environ.get("AUTOMATIONS_INSTANCE", "instance"))
+    folder = instance_folder(instance)
     env_file = folder / "settings.env"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        settings = Settings(_env_file=env_file if env_file.exists() else None, instance=folder.absolute())
+        settings = Settings(_env_file=env_file if env_file.exists() else None, instance=folder)
     except ValidationError as error:
         first = error.errors()[0]
         name = "AUTOMATIONS_" + str(first["loc"][0]).upper()
@@ -127,7 +127,5 @@ def load_settings(instance: Path | None = None) -> Settings:
     except UnicodeDecodeError as error:
         raise SettingsError(f"The file {env_file} is no UTF-8 text. Write it again.") from error
     except OSError as error:
-        raise SettingsError(
-            f"The instance folder {folder} cannot be used ({error.strerror}). Choose another with AUTOMATIONS_INSTANCE."
-        ) from error
+        raise unusable(folder, error) from error
     return settings

@@ -69,7 +69,7 @@ def demo(host: str, port: int, instance: Path | None) -> None:
             password = furnish(settings, pipedrive_port, clevertap_port)
             ready = threading.Thread(target=_when_ready, args=(settings, host, port, password), daemon=True)
             ready.start()
-            run_web(settings, host, port, workers=settings.workers)
+            run_web(settings.instance, host, port, workers=settings.workers)
 
 
 def furnish(settings: Settings, pipedrive_port: int, clevertap_port: int) -> str:

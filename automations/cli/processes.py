@@ -174,12 +174,17 @@ def end_with_parent() -> None:
 
 
 def main() -> int:
-    """Prepare the installation that the environment names; the exit status says whether it can be used."""
+    """Prepare the installation that the environment names, and print how many workers it wants.
+
+    The exit status says whether it can be used.
+    """
     try:
-        prepare(load_settings())
+        settings = load_settings()
+        prepare(settings)
     except AutomationError as error:
         print(f"Error: {words_of(error)}", file=sys.stderr)
         return 1
+    print(settings.workers)
     return 0
 
 

@@ -26,8 +26,8 @@ with absent("rich", "greenlet"):
     import structlog
 
 from automations.errors import SettingsError
+from automations.instance import instance_folder
 from automations.logs import set_up_logs
-from automations.settings import Settings, load_settings
 
 WEB_THREADS = 8
 DRAIN_S = 28.0
@@ -103,9 +103,9 @@ class WorkerKeeper:
                     self._spawn(slot)
 
 
-def run_web(settings: Settings, host: str, port: int, *, workers: int = 0) -> None:
+def run_web(instance: Path, host: str, port: int, *, workers: int = 0) -> None:
     """Serve the pages and the inbound addresses, with `workers` worker processes beside. Returns at the end."""
-    os.environ["AUTOMATIONS_INSTANCE"] = str(settings.instance)
+    os.environ["AUTOMATIONS_INSTANCE"] = str(instance)
     os.environ[PARENT] = str(os.getpid())
     keeper = WorkerKeeper(workers)
     keeper.start()
@@ -149,14 +149,17 @@ def _serve_web(host: str, port: int) -> bool:
     return bool(server.interrupt_signal)
 
 
-def prepare() -> None:
-    """Bring the database up to date and make the keys, before any other child starts.
+def prepare() -> int:
+    """Bring the database up to date and make the keys, before any other child starts; return the set `workers`.
 
-    A child does it, so that this process, which lives as long as the app, never loads what only the children use.
+    A child does it and reads the settings, so that this process, which lives as long as the app, never loads what
+    only the children use.
     """
-    done = subprocess.run([sys.executable, "-m", "automations.cli.processes"], check=False)
+    command = [sys.executable, "-m", "automations.cli.processes"]
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE)  # noqa: S603 - our own program
     if done.returncode:
         raise SystemExit(done.returncode)
+    return int(done.stdout)
 
 
 # -- the commands --------------------------------------------------------------------------------
@@ -169,12 +172,12 @@ def prepare() -> None:
 def serve(host: str, port: int, workers: int | None) -> None:
     """Run web and workers together, until SIGTERM or Ctrl-C; no accepted event is lost."""
     set_up_logs()
-    settings = load_settings()
-    with only_one(settings.instance / "serve.lock", wait_s=5.0):
-        os.environ["AUTOMATIONS_INSTANCE"] = str(settings.instance)
-        prepare()
-        click.echo(f"Automations on http://{host}:{port} (instance {settings.instance})", err=True)
-        run_web(settings, host, port, workers=workers or settings.workers)
+    instance = instance_folder()
+    with only_one(instance / "serve.lock", wait_s=5.0):
+        os.environ["AUTOMATIONS_INSTANCE"] = str(instance)
+        set_workers = prepare()
+        click.echo(f"Automations on http://{host}:{port} (instance {instance})", err=True)
+        run_web(instance, host, port, workers=workers or set_workers)
 
 
 @click.command()
@@ -183,10 +186,10 @@ def serve(host: str, port: int, workers: int | None) -> None:
 def web(host: str, port: int) -> None:
     """Run the pages and the inbound addresses alone; workers run elsewhere."""
     set_up_logs()
-    settings = load_settings()
-    os.environ["AUTOMATIONS_INSTANCE"] = str(settings.instance)
+    instance = instance_folder()
+    os.environ["AUTOMATIONS_INSTANCE"] = str(instance)
     prepare()
-    run_web(settings, host, port)
+    run_web(instance, host, port)
 
 
 @click.command()
@@ -194,6 +197,8 @@ def web(host: str, port: int) -> None:
 @click.option("--prepared", is_flag=True, hidden=True, help="Whoever starts this has prepared the database.")
 def worker(slot: int, prepared: bool) -> None:
     """Run one worker alone. Several on one machine need a --slot each."""
+    from automations.settings import load_settings
+
     settings = load_settings()
     if not prepared:
         os.environ["AUTOMATIONS_INSTANCE"] = str(settings.instance)
