@@ -18,6 +18,7 @@ from automations.engine.connections import Connections
 from automations.engine.context import Envelope, build_context, iso
 from automations.engine.contracts import ConnectionKind, Occurrence
 from automations.engine.decide import Ruling, Verdict, decide
+from automations.engine.deciding_turn import DecidingTurn
 from automations.engine.guards import Guards
 from automations.engine.ledger import Ledger
 from automations.engine.loop_guard import Seen
@@ -107,18 +108,29 @@ class Decider:
         self._kinds = kinds
         self._guards = guards
         self._made = MadeEvents(database)
+        self._turn = DecidingTurn(database)
         self._waiting: set[int] = set()
+
+    @property
+    def again_in_s(self) -> float:
+        """When to look again, though nothing was decided; infinite where only a nudge can bring something new."""
+        return self._turn.again_in_s
 
     def decide_pending(self, limit: int, keep: Callable[[StoredEvent, Occurrence], None]) -> int:
         """Decide the oldest undecided events. `keep` is shown each event that was read, for its run to use.
 
-        Returns how many were decided; fewer than `limit` means that nothing is left but what waits for a reply.
+        Returns how many were decided; fewer than `limit` means that nothing is left but what waits for a reply, or
+        that another worker is deciding.
         """
-        while True:
+        while sizes := self._sizes(limit):
             waiting = len(self._waiting)
-            decided = self._decide(self._undecided(limit), keep)
+            with self._turn.taken() as may_decide:
+                decided = self._decide(self._undecided(sizes), keep) if may_decide else 0
             if decided or len(self._waiting) <= waiting:
                 return decided
+        self._waiting = set()
+        self._turn.over()
+        return 0
 
     def _decide(self, events: list[StoredEvent], keep: Callable[[StoredEvent, Occurrence], None]) -> int:
         self._waiting = set()
@@ -161,21 +173,24 @@ class Decider:
             problem = f"its verdicts could not be stored ({type(error).__name__}); report this"
             self._ledger.decide([DecidedEvent(decided[0].event_id, "", [], [], problem=problem)])
 
-    def _undecided(self, limit: int) -> list[StoredEvent]:
-        """Return the oldest, no more than fit into `BYTES_AT_ONCE` together, but one at least.
+    def _sizes(self, limit: int) -> list[Any]:
+        """Return the ids of the oldest undecided events with their sizes.
 
         What waited for a reply the last time is looked at again beside them, so that it keeps nothing else back.
         """
-        limit += len(self._waiting)
-        sizes = "SELECT id, LENGTH(payload) FROM event WHERE decided_at IS NULL ORDER BY id LIMIT ?"
-        sql = f"SELECT {EVENT_COLUMNS} FROM event WHERE decided_at IS NULL ORDER BY id LIMIT ?"  # noqa: S608
+        sql = "SELECT id, LENGTH(payload) FROM event WHERE decided_at IS NULL ORDER BY id LIMIT ?"
         with self._database.read_plain() as connection:
-            found = connection.exec_driver_sql(self._database.sql(sizes), (limit,)).all()
-            if not found:
-                return []
-            upto = accumulate(0 if row[0] in self._waiting else row[1] for row in found)
-            fitting = max(1 + len(self._waiting), sum(1 for total in upto if total <= BYTES_AT_ONCE))
-            rows = connection.exec_driver_sql(self._database.sql(sql), (fitting,)).all()
+            found = connection.exec_driver_sql(self._database.sql(sql), (limit + len(self._waiting),))
+            return list(found)
+
+    def _undecided(self, sizes: list[Any]) -> list[StoredEvent]:
+        """Return the oldest, no more than fit into `BYTES_AT_ONCE` together, but one at least."""
+        upto = accumulate(0 if row[0] in self._waiting else row[1] for row in sizes)
+        fitting = max(1 + len(self._waiting), sum(1 for total in upto if total <= BYTES_AT_ONCE))
+        newest_id = sizes[:fitting][-1][0]
+        sql = f"SELECT {EVENT_COLUMNS} FROM event WHERE decided_at IS NULL AND id<=? ORDER BY id"  # noqa: S608
+        with self._database.read_plain() as connection:
+            rows = connection.exec_driver_sql(self._database.sql(sql), (newest_id,)).all()
         return [StoredEvent.of(row) for row in rows]
 
     def _read(self, event: StoredEvent) -> Seen | DecidedEvent:

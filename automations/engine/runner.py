@@ -102,8 +102,9 @@ class Runner:
         while not stop.is_set():
             try:
                 if not self.turn():
+                    idle_s = min(IDLE_S, self._decider.again_in_s)
                     self._homecoming.wait(
-                        IDLE_S if self._has_looked else max(0.0, self._look_at_s - time.monotonic())
+                        idle_s if self._has_looked else max(0.0, self._look_at_s - time.monotonic())
                     )
             except StorageUnavailableError as error:
                 _log.warning("runner.storage_unavailable", message=error.message)
