@@ -44,7 +44,7 @@ ABSORB_MAX = 2_000
 IDLE_S = 1.0
 RENEW_EVERY_S = 15.0
 DRAIN_S = 25.0
-LOOK_EVERY_S = 0.01
+LOOK_EVERY_S = 0.02
 
 _log = structlog.get_logger("runner")
 
