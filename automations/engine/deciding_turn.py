@@ -34,15 +34,11 @@ class DecidingTurn:
         if self._database.on_sqlite:
             yield True
             return
-        # A lock of the session and no transaction, which would keep old rows from being cleared away meanwhile. A
-        # worker that dies in its turn gives it up with its connection.
-        with self._database.read_plain() as connection:
-            is_mine = connection.exec_driver_sql("SELECT pg_try_advisory_lock(%s, %s)", _LOCK).scalar()
-            try:
-                yield self._may_decide(is_mine=bool(is_mine))
-            finally:
-                if is_mine:
-                    connection.exec_driver_sql("SELECT pg_advisory_unlock(%s, %s)", _LOCK)
+        # A worker that dies in its turn gives it up with its transaction. That holds no row and no old state of any
+        # between two statements; a lock of the session would outlive it behind a pooler such as PgBouncer.
+        with self._database.write_plain(durable=False) as connection:
+            is_mine = connection.exec_driver_sql("SELECT pg_try_advisory_xact_lock(%s, %s)", _LOCK).scalar()
+            yield self._may_decide(is_mine=bool(is_mine))
 
     def over(self) -> None:
         """Nothing is to be decided; forget that it was another's turn."""
