@@ -120,11 +120,18 @@ def receive(response: requests.Response, *, effect: Effect, host: str) -> tuple[
     except (HTTPError, http.client.HTTPException, OSError):
         fault, lost = "broke off", True
     if fault:
-        # The rest is still on its way, so the connection cannot carry another call.
-        raw.close()
+        _leave_unread(raw)
     text = _text(b"".join(pieces)[:LARGEST_REPLY], response.headers.get("Content-Type", ""))
     status: int = response.status_code
     return Reply(status, response.headers, text, host=host, effect=effect, fault=fault), lost
+
+
+def _leave_unread(raw: Any) -> None:
+    """End an answer whose rest is still on its way, so that its connection carries no other call."""
+    if isinstance(raw, http.client.HTTPResponse):
+        # Closing it closes only what reads from the connection; this says that nothing more will be read.
+        raw.will_close = True
+    raw.close()
 
 
 def _next_piece(raw: Any) -> bytes:
