@@ -56,7 +56,7 @@ def measure_single(setting: Setting) -> list[Figure]:
     words = "bare `requests` loop, one thread"
     return [
         Figure("single_per_s", f"{count:,} webhooks through, one call each", "/s", passed, loop, words,
-               at_least=800, speed=setting.speed, note="web and worker share the cores with sender and target"),
+               at_least=800, speed=setting.calls_speed, note="web and worker share the cores with sender and target"),
         Figure("single_worker_per_s", "one worker process with work waiting, one call each", "/s", drained,
                loop, words, ratio_at_least=0.6),
         Figure("single_worker_of_8_per_s", "the same", "/s", drained, eight, "bare `requests`, 8 threads"),

@@ -60,15 +60,19 @@ def _figures(setting: Setting, database: str, workers: int, found: dict[int, _Fo
     key, here, one = f"{database}_{workers}w", found[workers], found[1]
     place = f"{DATABASES[database]}, {workers} worker{'s' if workers > 1 else ''}"
 
-    def rate(name: str, title: str, value: float, alone: float, at_least: float | None) -> Figure:
+    def rate(
+        name: str, title: str, value: float, alone: float, at_least: float | None = None, speed: float = 1.0
+    ) -> Figure:
         limit, beside = (alone, "one worker") if workers > 1 else (None, "")
         return Figure(f"{key}_{name}_per_s", f"{place}: {title}", "/s", [value], limit, beside,
-                      at_least=at_least, speed=setting.speed)  # fmt: skip
+                      at_least=at_least, speed=speed)  # fmt: skip
 
     return [
-        rate("accepted", "accepted meanwhile", here.accepted_per_s, one.accepted_per_s, None),
-        rate("batched", "through to a batchable target", here.batched_per_s, one.batched_per_s, 2_000),
-        rate("single", "through, one call each", here.single_per_s, one.single_per_s, 800),
+        rate("accepted", "accepted meanwhile", here.accepted_per_s, one.accepted_per_s),
+        rate("batched", "through to a batchable target", here.batched_per_s, one.batched_per_s, 2_000,
+             setting.speed),
+        rate("single", "through, one call each", here.single_per_s, one.single_per_s, 800,
+             setting.calls_speed),
         Figure(f"{key}_p50_ms", f"{place}: end to end at 20/s, median", "ms", [here.p50_ms], at_most=8,
                speed=setting.speed),
         Figure(f"{key}_p99_ms", f"{place}: end to end at 20/s, 99th percentile", "ms", [here.p99_ms], at_most=30,
