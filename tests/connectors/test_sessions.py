@@ -249,7 +249,9 @@ def test_invalid_certificate_sends_nothing_and_says_why(
 def test_handshake_that_is_cut_or_hangs_sends_nothing(make_pool: PoolMaker, behaviour: Any) -> None:
     with ScriptedServer(on_connect=behaviour) as server:
         door = door_of(make_pool())
-        with pytest.raises(UnavailableError, match="while the secure connection was made"):
+        # On a busy machine a reset may arrive before the connection is known to stand.
+        facts = "while the secure connection was made|refused the connection or cannot be reached"
+        with pytest.raises(UnavailableError, match=facts):
             write(door, server.url().replace("http:", "https:"))
         assert not door.exchanges[0].sent
 
