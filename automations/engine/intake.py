@@ -109,7 +109,11 @@ class Intake:
         """
         self._refuse_without_room()
         if len(self._later) < LATER_MAX and sum(len(one.payload) for one in arrivals) <= LATER_BYTES_MAX:
-            self._hand_in(connection_id, arrivals, EventOrigin.HOOK, self._later.add(then))
+            tell = self._later.add(then)
+            try:
+                self._hand_in(connection_id, arrivals, EventOrigin.HOOK, tell)
+            except Exception as error:  # noqa: BLE001 - who waits is told now, and not once more when the time is up
+                tell(error)
             return
         outcome: Outcome
         try:

@@ -80,7 +80,8 @@ class Later:
         return tell_once
 
     def start(self) -> None:
-        """Tell from now on who waits too long, until `stop`."""
+        """Tell from now on who waits too long, until `stop`; one that did so before ends."""
+        self.stop()
         self._ended = threading.Event()
         threading.Thread(target=self._watch, args=(self._ended,), name="intake-watch", daemon=True).start()
 

@@ -137,3 +137,29 @@ def test_late_ones_are_looked_for_until_the_end() -> None:
     clock.advance(seconds=ACCEPT_TIMEOUT_S)
     assert isinstance(told.wait(), StorageUnavailableError)
     waiting.stop()
+
+
+def test_what_cannot_be_handed_in_is_told_at_once_and_never_again(
+    house: ToyHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intake = house.assembly.intake
+
+    def no_thread() -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(intake, "_ensure_committer", no_thread)
+    told = later(house, arrival(1))
+    assert isinstance(told.wait(), RuntimeError)
+    house.clock.advance(seconds=ACCEPT_TIMEOUT_S + 1)
+    intake._later.tell_late()
+    assert len(told.outcomes) == 1
+
+
+def test_one_that_starts_again_ends_the_watch_before_it() -> None:
+    waiting = Later(HandClock())
+    waiting.start()
+    first = waiting._ended
+    waiting.start()
+    assert first.is_set()
+    assert not waiting._ended.is_set()
+    waiting.stop()
