@@ -45,8 +45,10 @@ def postgres_engine(url: str, pool_size: int) -> Engine:
         if seen_s is None or (time.monotonic() - seen_s < _TRUSTED_S and not _has_word(dbapi)):
             return
         dialect: Any = engine.dialect
-        if not dialect._do_ping_w_event(dbapi):
-            raise InvalidatePoolError
+        try:
+            dialect.do_ping(dbapi)
+        except dialect.dbapi.Error as error:
+            raise InvalidatePoolError from error
 
     return engine
 
