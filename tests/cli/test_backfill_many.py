@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 import pytest
 
-from automations.cli import following
-from automations.engine import backfill, jobs
+from automations.engine import backfill
 from automations.sandbox import PipedriveSandbox
 from tests.cli.conftest import TOKEN, Cli
 from tests.cli.test_backfill import RECIPE
-from tests.cli.watched import Watched, lines, rises, working
+from tests.cli.watched import Watched, follow, lines, rises, working
 
 COUNT = 10_000
 
@@ -45,13 +43,9 @@ def test_ten_thousand_go_through_once_each_also_when_the_command_is_killed(
         (job,) = assembly.jobs.list()
         assert (job.state, job.expected) == ("running", COUNT)
         assert COUNT // 5 <= job.made < COUNT
-        # What a killed process held is taken back after a minute; here after a second, and it tells more often.
-        monkeypatch.setattr(jobs, "LEASE", timedelta(seconds=1))
-        monkeypatch.setattr(following, "TELL_EVERY_S", 0.2)
         monkeypatch.setattr(backfill, "LOOK_AGAIN_S", 0.1)
-        followed = acme.ok("job", "show", 1, "--follow")
+        followed = follow(acme, monkeypatch, 1, tell_every_s=0.2)
     assert rises([*seen, *lines(followed.stderr, COUNT)])
-    assert "done" in followed.stdout
     with acme.house() as assembly:
         assembly.runner("test/1/b").work_until_idle(timeout_s=60)
         job = assembly.jobs.get(1)

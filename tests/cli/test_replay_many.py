@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 
 import pytest
 
 from automations.assembly import Assembly
-from automations.cli import following
-from automations.engine import jobs
 from automations.engine.contracts import InboundRequest
 from tests.cli.conftest import Cli
 from tests.cli.test_replay import DEMANDING, MENDED
-from tests.cli.watched import Watched, lines, rises, working
+from tests.cli.watched import Watched, follow, lines, rises, working
 
 COUNT = 10_000
 REPLAY = ("replay", "--status", "parked", "--version", "latest", "--yes")
@@ -49,12 +46,8 @@ def test_ten_thousand_are_replayed_once_each_also_when_the_command_is_killed(
         seen = command.counts(COUNT)
         assert any(0 < count < COUNT for count in seen)
         assert assembly.jobs.get(1).made < COUNT
-        # What a killed process held is taken back after a minute; here after a second, and it tells more often.
-        monkeypatch.setattr(jobs, "LEASE", timedelta(seconds=1))
-        monkeypatch.setattr(following, "TELL_EVERY_S", 0.2)
-        shown = cli.ok("job", "show", 1, "--follow")
-        assert rises([*seen, *lines(shown.stderr, COUNT)])
-        assert "done" in shown.stdout
+        followed = follow(cli, monkeypatch, 1, tell_every_s=0.2)
+        assert rises([*seen, *lines(followed.stderr, COUNT)])
     with cli.house() as assembly:
         assembly.runner("test/1/b").work_until_idle(timeout_s=60)
         job = assembly.jobs.get(1)

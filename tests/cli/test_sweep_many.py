@@ -8,16 +8,14 @@ from datetime import datetime, timedelta
 import pytest
 
 from automations.assembly import Assembly
-from automations.cli import following
 from automations.clock import SystemClock
-from automations.engine import jobs
 from automations.sandbox import PipedriveSandbox, SandboxServer
 from automations.sandbox.base import utc_now
 from automations.settings import load_settings
 from automations.web.app import create_app
 from tests.cli.conftest import TOKEN, Cli
 from tests.cli.test_backfill import RECIPE
-from tests.cli.watched import Watched, lines, rises, working
+from tests.cli.watched import Watched, follow, lines, rises, working
 
 COUNT, ARRIVED = 10_000, 2_000
 CHANGED_AGO, WATCHED_AGO = timedelta(hours=1), timedelta(hours=2)
@@ -65,12 +63,8 @@ def test_what_is_missing_of_ten_thousand_comes_once_each_also_when_the_command_i
         (job,) = assembly.jobs.list()
         assert (job.state, job.expected) == ("running", COUNT)
         assert COUNT // 2 <= job.done < COUNT
-        # What a killed process held is taken back after a minute; here after a second, and it tells more often.
-        monkeypatch.setattr(jobs, "LEASE", timedelta(seconds=1))
-        monkeypatch.setattr(following, "TELL_EVERY_S", 0.0)
-        followed = acme.ok("job", "show", 1, "--follow")
+        followed = follow(acme, monkeypatch, 1, tell_every_s=0.0)
     assert rises([*seen, *lines(followed.stderr, COUNT)])
-    assert "done" in followed.stdout
     told = acme.ok("subscription", "list").stderr
     assert "expected 10,000, received 2,000, recovered 8,000" in told
     with acme.house() as assembly:

@@ -10,9 +10,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from types import TracebackType
 
+import pytest
+from click.testing import Result
+
 from automations.assembly import Assembly
+from automations.cli import following
+from automations.engine import jobs
+from tests.cli.conftest import Cli
 
 _COUNT = re.compile(r"(\d+)/(\d+)")
 _LINE = re.compile(r"job \d+: ([\d,]+) of ([\d,]+)")
@@ -91,6 +98,18 @@ def lines(text: str, total: int) -> list[int]:
         (int(done.replace(",", "")), int(whole.replace(",", ""))) for done, whole in _LINE.findall(text)
     ]
     return [done for done, whole in counts if whole == total]
+
+
+def follow(cli: Cli, monkeypatch: pytest.MonkeyPatch, job: int, *, tell_every_s: float) -> Result:
+    """Go on with a job whose command was killed, until it is done.
+
+    What a killed process held is taken back after a minute; here after a second, and it tells more often.
+    """
+    monkeypatch.setattr(jobs, "LEASE", timedelta(seconds=1))
+    monkeypatch.setattr(following, "TELL_EVERY_S", tell_every_s)
+    followed = cli.ok("job", "show", job, "--follow")
+    assert "done" in followed.stdout
+    return followed
 
 
 def rises(counts: list[int]) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from automations.engine import backfill
 from automations.engine.backfill import Wish
+from automations.engine.jobs import Jobs
 from automations.errors import InputError, UnavailableError
 from automations.model.job import Job
 from tests.engine.conftest import ToyHouse
@@ -26,6 +27,19 @@ def do_jobs(house: ToyHouse, *, owner: str = "test/1/a") -> None:
             house.work()
             house.clock.advance(seconds=5)
     raise AssertionError("the jobs do not end")
+
+
+def die_before_telling(jobs: Jobs) -> None:
+    """Let a worker do a slice and die before it can write what came of it; another may go on at once."""
+
+    class Killed(BaseException):
+        pass
+
+    kept, jobs._close = jobs._close, lambda *_, **__: (_ for _ in ()).throw(Killed())  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        jobs.work_due("w/1/a")
+    jobs._close = kept  # type: ignore[method-assign]
+    jobs.recover("w/1/")
 
 
 def started(house: ToyHouse, recipe_id: int, wish: Wish | None = None, **more: Any) -> int:
@@ -160,14 +174,7 @@ def test_a_kill_between_the_events_and_the_cursor_makes_nothing_twice(house: Toy
     jobs = house.assembly.jobs
     assert jobs.work_due("w/1/a")
 
-    class Killed(BaseException):
-        pass
-
-    kept, jobs._close = jobs._close, lambda *_, **__: (_ for _ in ()).throw(Killed())  # type: ignore[method-assign]
-    with pytest.raises(Killed):
-        jobs.work_due("w/1/a")
-    jobs._close = kept  # type: ignore[method-assign]
-    jobs.recover("w/1/")
+    die_before_telling(jobs)
     do_jobs(house, owner="w/2/b")
     house.work()
     assert len(house.target.texts()) == len(set(house.target.texts())) == 300

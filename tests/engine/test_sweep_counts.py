@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.engine.conftest import ToyHouse
-from tests.engine.test_backfill import do_jobs
+from tests.engine.test_backfill import die_before_telling, do_jobs
 from tests.engine.test_sweep import at, hook, old, watched
 from tests.engine.toy import arrival
 
@@ -18,15 +18,7 @@ def test_a_kill_between_the_events_and_the_cursor_counts_what_was_recovered(hous
     hook(house, 1, at(house, minutes=5), "new")
     house.assembly.sweeps.start("toys")
     jobs = house.assembly.jobs
-
-    class Killed(BaseException):
-        pass
-
-    kept, jobs._close = jobs._close, lambda *_, **__: (_ for _ in ()).throw(Killed())  # type: ignore[method-assign]
-    with pytest.raises(Killed):
-        jobs.work_due("w/1/a")
-    jobs._close = kept  # type: ignore[method-assign]
-    jobs.recover("w/1/")
+    die_before_telling(jobs)
     do_jobs(house, owner="w/2/b")
     house.work()
     result = house.assembly.sweeps.result(house.connection.id or 0)
