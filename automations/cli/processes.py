@@ -21,6 +21,7 @@ import structlog
 
 from automations.assembly import Assembly
 from automations.cli.lazy import words_of
+from automations.cli.lifeline import keep_beating
 from automations.cli.serving import DRAIN_S, PARENT, only_one
 from automations.engine.jobs import Jobs
 from automations.engine.presence import Me, Presence, Present
@@ -52,6 +53,7 @@ def make_wsgi() -> Any:
 
     set_up_logs()
     end_with_parent()
+    keep_beating()
     assembly = Assembly.make(load_settings(), migrate=False)
     # One web parent has one web process at a time, which a new one replaces.
     place = f"{_instance_id(assembly.settings.instance)}/web/{os.getppid()}"
@@ -83,6 +85,7 @@ def run_worker(settings: Settings, slot: int) -> None:
     """Run one worker until SIGTERM or SIGINT; returns when what was in flight is closed."""
     set_up_logs()
     end_with_parent()
+    keep_beating()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

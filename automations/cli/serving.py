@@ -25,6 +25,7 @@ from automations.absent import absent
 with absent("rich", "greenlet"):
     import structlog
 
+from automations.cli.lifeline import LIFELINE, SILENT_S, Lifeline
 from automations.errors import SettingsError
 from automations.instance import instance_folder
 from automations.logs import set_up_logs
@@ -64,10 +65,11 @@ def only_one(path: Path, *, wait_s: float = 0.0) -> Iterator[IO[str]]:
 
 
 class WorkerKeeper:
-    """Starts worker processes and starts them again when they die."""
+    """Starts worker processes and starts them again when they die; ends whatever child stands still."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, lifeline: Lifeline) -> None:
         self._count = count
+        self._lifeline = lifeline
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._keep, daemon=True, name="keeper")
@@ -93,10 +95,12 @@ class WorkerKeeper:
 
     def _spawn(self, slot: int) -> None:
         command = [sys.executable, "-m", "automations", "worker", "--slot", str(slot), "--prepared"]
-        self._children[slot] = subprocess.Popen(command)  # noqa: S603 - our own program
+        self._children[slot] = subprocess.Popen(command, pass_fds=(self._lifeline.to,))  # noqa: S603 - ours
 
     def _keep(self) -> None:
         while not self._stopping.wait(RESTART_S):
+            for pid in self._lifeline.kill_silent():
+                _log.error("process.stood_still", pid=pid, silent_s=SILENT_S)
             for slot, child in list(self._children.items()):
                 if child.poll() is not None and not self._stopping.is_set():
                     _log.warning("worker.died", slot=slot, status=child.returncode)
@@ -107,7 +111,9 @@ def run_web(instance: Path, host: str, port: int, *, workers: int = 0) -> None:
     """Serve the pages and the inbound addresses, with `workers` worker processes beside. Returns at the end."""
     os.environ["AUTOMATIONS_INSTANCE"] = str(instance)
     os.environ[PARENT] = str(os.getpid())
-    keeper = WorkerKeeper(workers)
+    lifeline = Lifeline(RESTART_S)
+    os.environ[LIFELINE] = lifeline.address
+    keeper = WorkerKeeper(workers, lifeline)
     keeper.start()
     try:
         while not _serve_web(host, port):

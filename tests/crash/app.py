@@ -69,6 +69,16 @@ class App:
         self._groups.append(self._process.pid)
         return self._process
 
+    def spawn_worker(self, slot: int) -> psutil.Popen:
+        """Start one more worker that no parent of the app watches, as a service manager would."""
+        command = [sys.executable, "-m", "automations", "worker", "--slot", str(slot)]
+        with self.log.open("ab") as log:
+            worker = psutil.Popen(
+                command, env=self._environment, stdout=log, stderr=log, start_new_session=True
+            )
+        self._groups.append(worker.pid)
+        return worker
+
     def _comes_up(self, deadline_s: float) -> bool:
         process = self.spawn()
         while time.monotonic() < deadline_s and process.poll() is None:

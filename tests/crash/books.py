@@ -65,10 +65,11 @@ class Books:
             sql = "SELECT COUNT(*) FROM run WHERE finished_at IS NULL"
             return int(waiting or 0) + int(connection.exec_driver_sql(sql).scalar() or 0)
 
-    def leased(self) -> int:
+    def leased(self, slot: str = "%") -> int:
+        """Return how many runs are in the hands of the workers of this slot."""
         with self._database.connect_for_read() as connection:
-            sql = "SELECT COUNT(*) FROM run WHERE lease_owner IS NOT NULL"
-            return int(connection.exec_driver_sql(sql).scalar() or 0)
+            sql = self._database.sql("SELECT COUNT(*) FROM run WHERE lease_owner LIKE ?")
+            return int(connection.exec_driver_sql(sql, (f"%/{slot}/%",)).scalar() or 0)
 
     def deliveries(self) -> list[Delivered]:
         with self._database.connect_for_read() as connection:
