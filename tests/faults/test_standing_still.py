@@ -14,7 +14,7 @@ import pytest
 
 from tests.crash.books import Books
 from tests.crash.test_kill import wait_for
-from tests.faults.test_processes import Site, assert_the_books_are_clean, changes, site
+from tests.faults.test_processes import assert_the_books_are_clean, changes, site
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(400)]
 
