@@ -36,6 +36,7 @@ def moment(value: int) -> datetime:
 
 KEY_MAX: Final = 200
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+_HALF_A_PAIR: Final = re.compile("[\ud800-\udfff]")
 
 
 def storable(text: str) -> str:
@@ -80,10 +81,15 @@ def _plain(value: Any, levels: int = 100) -> Any:
     if isinstance(value, Mapping | list | tuple | set | frozenset) and levels == 0:
         return "…"
     if isinstance(value, Mapping):
-        return {storable(str(key)): _plain(entry, levels - 1) for key, entry in value.items()}
+        return {_whole(str(key)): _plain(entry, levels - 1) for key, entry in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(entry, levels - 1) for entry in value]
-    return storable(str(value))
+    return _whole(str(value))
+
+
+def _whole(text: str) -> str:
+    """Return a text without half surrogate pairs. In JSON, U+0000 is written in signs that any database takes."""
+    return text if text.isascii() else _HALF_A_PAIR.sub("\ufffd", text)
 
 
 class UtcTime(TypeDecorator[datetime]):
