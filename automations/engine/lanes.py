@@ -26,13 +26,13 @@ WHERE id=(SELECT MIN(id) FROM run WHERE lane=?) AND status='queued' AND claimabl
 
 _PROMOTE_ALL = """
 UPDATE run SET claimable_at=%s
-WHERE id IN (SELECT (SELECT MIN(id) FROM run WHERE lane=one.lane) FROM unnest(%s::text[]) AS one(lane))
+WHERE id IN (SELECT (SELECT MIN(id) FROM run WHERE lane=one.lane) FROM unnest(%b::text[]) AS one(lane))
   AND status='queued' AND claimable_at IS NULL
 """
 
 _LOCK = """
 SELECT pg_advisory_xact_lock_shared(%s, %s)
-UNION ALL SELECT pg_advisory_xact_lock(%s, key) FROM unnest(%s::int[]) AS one(key)
+UNION ALL SELECT pg_advisory_xact_lock(%s, key) FROM unnest(%b::int[]) AS one(key)
 """
 
 

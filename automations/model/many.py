@@ -1,7 +1,8 @@
 """Statements about many rows: one after another on SQLite, all in one on PostgreSQL.
 
 A statement on PostgreSQL costs more than a row in it, and one text for any number of rows is prepared once: the values
-travel as one array a column.
+travel as one array a column. They travel as bytes (`%b`): psycopg writes an array as text sign by sign in Python, which
+takes 0.4 ms for one text of 600 characters with quotation marks, and 0.5 µs as bytes.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from automations.model.statements import Statements
 
 INTEGER: Final = "bigint"
 TEXT: Final = "text"
+BYTES: Final = "bytea"
 _VALUES: Final = "VALUES "
 
 
@@ -37,6 +39,7 @@ class ForMany:
         self._each = each
         self._together = together
         self._last_of_each = last_of_each
+        self._each_for: dict[int, str] = {}
 
     def run(self, connection: Statements, rows: Sequence[tuple[Any, ...]]) -> int:
         """Run it for these rows, at least one; return how many were inserted or changed."""
@@ -50,10 +53,12 @@ class ForMany:
         """Run an insertion for these rows, no more than a statement may name, and return what it returns."""
         if connection.dialect.name != "sqlite":
             return connection.exec_driver_sql(self._together, _by_column(rows))  # type: ignore[no-any-return]
-        head, values, tail = self._each.partition(_VALUES)
-        one = tail[: tail.index(")") + 1]
-        every = ", ".join([one] * len(rows))
-        sql = f"{head}{values}{every}{tail.removeprefix(one)}"
+        sql = self._each_for.get(len(rows))
+        if sql is None:
+            head, values, tail = self._each.partition(_VALUES)
+            one = tail[: tail.index(")") + 1]
+            every = ", ".join([one] * len(rows))
+            sql = self._each_for[len(rows)] = f"{head}{values}{every}{tail.removeprefix(one)}"
         return connection.exec_driver_sql(sql, tuple(chain.from_iterable(rows)))  # type: ignore[no-any-return]
 
 
@@ -91,7 +96,7 @@ def among(connection: Statements, column: str, values: Sequence[Any]) -> tuple[s
     """Return the condition that a column has one of these values, and what to give with it."""
     if connection.dialect.name == "sqlite":
         return f"{column} IN ({', '.join('?' * len(values))})", tuple(values)
-    return f"{column}=ANY(%s)", (list(values),)
+    return f"{column}=ANY(%b)", (list(values),)
 
 
 def _by_column(rows: Sequence[tuple[Any, ...]]) -> tuple[list[Any], ...]:
@@ -99,4 +104,4 @@ def _by_column(rows: Sequence[tuple[Any, ...]]) -> tuple[list[Any], ...]:
 
 
 def _arrays(kinds: Sequence[str]) -> str:
-    return ", ".join(f"%s::{kind}[]" for kind in kinds)
+    return ", ".join(f"%b::{kind}[]" for kind in kinds)
