@@ -42,6 +42,7 @@ class App:
         self.log = instance / "serve.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._groups: list[int] = []
+        self._alone: list[psutil.Popen] = []
         self._environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("AUTOMATIONS_")},
             "AUTOMATIONS_INSTANCE": str(instance),
@@ -77,6 +78,7 @@ class App:
                 command, env=self._environment, stdout=log, stderr=log, start_new_session=True
             )
         self._groups.append(worker.pid)
+        self._alone.append(worker)
         return worker
 
     def _comes_up(self, deadline_s: float) -> bool:
@@ -170,6 +172,8 @@ class App:
         for group in self._groups:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(group, signal.SIGKILL)
+        for worker in self._alone:
+            worker.wait()
 
 
 def _role_of(command: list[str]) -> str:

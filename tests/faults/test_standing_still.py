@@ -53,7 +53,8 @@ def test_a_worker_stopped_past_its_lease_writes_nothing_when_it_wakes(tmp_path: 
         here.targets.notebook.slow_s = 0.3
         wait_for(lambda: here.app.log.read_text().count("worker.started") == 2, 60)
         sender = here.sender()
-        sender.send(changes(40, 4)).join(timeout=60)
+        # It takes a share of the account only some seconds after it came, so there must be work for as long.
+        sender.send(changes(40, 20)).join(timeout=60)
         books = Books(here.database_url)
         stop_it(
             sleeper,
