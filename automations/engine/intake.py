@@ -14,6 +14,8 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import structlog
@@ -25,7 +27,6 @@ from automations.errors import StorageUnavailableError
 from automations.model.columns import micros, storable_key
 from automations.model.database import Database
 from automations.model.kept import KeptConnection
-from automations.model.many import BYTES, INTEGER, TEXT, insert
 from automations.model.packing import guarded
 from automations.model.statements import Statements
 from automations.model.states import EventOrigin
@@ -36,13 +37,9 @@ GROUP_MAX = 200
 LATER_MAX = 64
 LATER_BYTES_MAX = 64 * 1024
 TELL_EVERY_S = 0.02
-_INSERT = insert(
-    "event",
-    {
-        "connection_id": INTEGER, "dedupe_key": TEXT, "topic": TEXT, "record_key": TEXT, "origin": TEXT,
-        "occurred_at": INTEGER, "received_at": INTEGER, "payload": BYTES, "label": TEXT, "problem": TEXT,
-    },
-    "ON CONFLICT (connection_id, dedupe_key) DO NOTHING RETURNING connection_id, dedupe_key, id",
+_COLUMNS = (
+    "connection_id", "dedupe_key", "topic", "record_key", "origin",
+    "occurred_at", "received_at", "payload", "label", "problem",
 )  # fmt: skip
 
 
@@ -233,8 +230,20 @@ def note_hops(connection: Statements, stored: Sequence[int | None], hops: Sequen
 
 def insert_events(connection: Statements, rows: Sequence[tuple[Any, ...]]) -> list[int | None]:
     """Insert what is new; return one id a row, None for a row whose dedupe key is known already."""
+    mark = "?" if connection.dialect.name == "sqlite" else "%s"
     found: dict[tuple[int, str], int] = {}
     for start in range(0, len(rows), GROUP_MAX):
-        for connection_id, key, event_id in _INSERT.returned(connection, rows[start : start + GROUP_MAX]):
+        chunk = rows[start : start + GROUP_MAX]
+        parameters = tuple(chain.from_iterable(chunk))
+        for connection_id, key, event_id in connection.exec_driver_sql(_insert(mark, len(chunk)), parameters):
             found[connection_id, key] = event_id
     return [found.pop((row[0], row[1]), None) for row in rows]
+
+
+@lru_cache(maxsize=2 * GROUP_MAX)
+def _insert(mark: str, rows: int) -> str:
+    one = "(" + ", ".join([mark] * len(_COLUMNS)) + ")"
+    return (
+        f"INSERT INTO event ({', '.join(_COLUMNS)}) VALUES {', '.join([one] * rows)} "  # noqa: S608 - marks only
+        "ON CONFLICT (connection_id, dedupe_key) DO NOTHING RETURNING connection_id, dedupe_key, id"
+    )

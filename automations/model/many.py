@@ -16,7 +16,6 @@ from automations.model.statements import Statements
 
 INTEGER: Final = "bigint"
 TEXT: Final = "text"
-BYTES: Final = "bytea"
 _VALUES: Final = "VALUES "
 
 
