@@ -14,8 +14,10 @@ from automations.model.database import Database
 from automations.model.states import ConnectionState
 
 FRESH_S = 0.1
-_STATES = "SELECT id, state, hold_until FROM connection"
-_OPEN_BREAKERS = "SELECT connection_id, probe_at FROM breaker WHERE opened_at IS NOT NULL"
+_STATES = """
+SELECT connection.id, state, hold_until, breaker.opened_at, breaker.probe_at
+FROM connection LEFT JOIN breaker ON breaker.connection_id=connection.id
+"""
 _EARLIER = "UPDATE {row}=CASE WHEN {column}-?>? THEN {column}-? ELSE ? END WHERE {column}>?"
 _THAW = (
     (
@@ -111,15 +113,18 @@ class Availability:
         now = self._clock.now()
         with self._database.read_plain() as connection:
             rows = connection.exec_driver_sql(_STATES).all()
-            probes = connection.exec_driver_sql(_OPEN_BREAKERS).all()
-        breakers = {broken: now if probe_at is None else moment(probe_at) for broken, probe_at in probes}
+        breakers = {
+            connection_id: now if probe_at is None else moment(probe_at)
+            for connection_id, _, _, opened_at, probe_at in rows
+            if opened_at is not None
+        }
         self._known = [0]
         self.held.clear()
         self.breakers.read(breakers)
         for broken, probe_at in breakers.items():
             if not self.breakers.is_probing(broken):
                 self.held[broken] = probe_at
-        for connection_id, state, hold_until in rows:
+        for connection_id, state, hold_until, _, _ in rows:
             self._known.append(connection_id)
             if state != ConnectionState.OK:
                 self.held[connection_id] = now

@@ -55,6 +55,8 @@ class StoredEvent:
 
 
 BYTES_AT_ONCE = 8 * 2**20
+#: With the largest payloads no more than are taken at once anyway.
+FEW = 8
 EVENT_COLUMNS = "id, connection_id, topic, record_key, origin, occurred_at, received_at, payload"
 
 
@@ -110,6 +112,7 @@ class Decider:
         self._made = MadeEvents(database)
         self._turn = DecidingTurn(database)
         self._waiting: set[int] = set()
+        self._are_few = True
 
     @property
     def again_in_s(self) -> float:
@@ -122,15 +125,35 @@ class Decider:
         Returns how many were decided; fewer than `limit` means that nothing is left but what waits for a reply, or
         that another worker is deciding.
         """
+        if self._are_few:
+            room = FEW + len(self._waiting)
+            if len(events := self._oldest(room)) < room:
+                self._turn.over()
+                return self._decide(events, keep)
         while sizes := self._sizes(limit):
             waiting = len(self._waiting)
+            decided = 0
             with self._turn.taken() as may_decide:
-                decided = self._decide(self._undecided(sizes), keep) if may_decide else 0
+                if may_decide:
+                    decided = self._decide(self._undecided(sizes), keep)
+                    self._are_few = decided < FEW
             if decided or len(self._waiting) <= waiting:
                 return decided
         self._waiting = set()
         self._turn.over()
         return 0
+
+    def _oldest(self, count: int) -> list[StoredEvent]:
+        """Return the oldest undecided events.
+
+        Where there are no more than a few, looking at their sizes first and taking the turn would cost more than
+        that two workers decide the same.
+        """
+        sql = f"SELECT {EVENT_COLUMNS} FROM event WHERE decided_at IS NULL ORDER BY id LIMIT ?"  # noqa: S608
+        with self._database.read_plain() as connection:
+            return [
+                StoredEvent.of(row) for row in connection.exec_driver_sql(self._database.sql(sql), (count,))
+            ]
 
     def _decide(self, events: list[StoredEvent], keep: Callable[[StoredEvent, Occurrence], None]) -> int:
         self._waiting = set()

@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 from automations.engine.compiled import CompiledRecipe
 from automations.engine.contracts import Arrival, ConnectionKind, Occurrence, RecordState, topic_fits
 from automations.engine.intake import insert_events
-from automations.engine.leases import in_chunks, marks
+from automations.engine.leases import in_chunks
 from automations.model.columns import micros, moment, storable_key
 from automations.model.database import Database
+from automations.model.many import among
 from automations.model.packing import unpack
 from automations.model.statements import Statements
 from automations.model.states import EventOrigin
@@ -172,10 +173,12 @@ class MadeEvents:
         twins: dict[tuple[int, str, str], Twin] = {}
         with self._database.read_plain() as connection:
             for some in in_chunks(made_ids):
-                for row in connection.exec_driver_sql(self._sql(_ABOUT.format(marks(some))), tuple(some)):
+                which, values = among(connection, "event_id", some)
+                for row in connection.exec_driver_sql(_ABOUT.format(which), values):
                     made[row[0]] = Made(row[0], row[1], bool(row[2]), row[3], row[4])
             for chunk in in_chunks(sorted(keys)):
-                found = connection.exec_driver_sql(self._sql(_TWINS.format(marks(chunk))), tuple(chunk))
+                which, values = among(connection, "m.record_key", chunk)
+                found = connection.exec_driver_sql(_TWINS.format(which), values)
                 twins.update(
                     {
                         (row[0], row[1], row[2]): Twin(row[3], row[4], moment(row[5]) if row[5] else None)
@@ -276,10 +279,10 @@ VALUES (?, ?, ?, ?, ?, ?, ?)
 """
 _SINCE = "SELECT 1 FROM event WHERE connection_id=? AND dedupe_key=? AND id>?"
 NEWEST = "SELECT COALESCE(MAX(id), 0) FROM event"
-_ABOUT = "SELECT event_id, only_recipe_id, again, known_as, seen_upto FROM made_event WHERE event_id IN ({})"
+_ABOUT = "SELECT event_id, only_recipe_id, again, known_as, seen_upto FROM made_event WHERE {}"
 _TWINS = """
 SELECT m.connection_id, m.record_key, m.known_as, m.event_id, e.topic, e.occurred_at
-FROM made_event m JOIN event e ON e.id=m.event_id WHERE m.record_key IN ({}) AND m.known_as<>'' ORDER BY m.event_id
+FROM made_event m JOIN event e ON e.id=m.event_id WHERE {} AND m.known_as<>'' ORDER BY m.event_id
 """
 _LATER = """
 SELECT id, topic, payload FROM event WHERE record_key=? AND id>? AND connection_id=? AND id<>?

@@ -51,8 +51,7 @@ class WakeUps:
     def _ring_now(self) -> None:
         try:
             with self._lock:
-                if self._huey.storage.queue_size() == 0:
-                    self._task()
+                self._huey.storage.put_if_empty(self._huey.serialize_task(self._task.s()))
             # Other queues carry the ring themselves; heard twice, it would be looked for twice.
             if self._ringer is None:
                 self._bell.ring()

@@ -7,6 +7,7 @@ pop. A queue that is away is asked again every second, with one line in the log 
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import structlog
@@ -45,6 +46,8 @@ class _Patient:
     """
 
     bell: Doorbell
+    queue_size: Callable[[], int]
+    enqueue: Callable[[bytes], None]
     _away = False
 
     def _take(self) -> Any:
@@ -64,6 +67,11 @@ class _Patient:
             _log.info("queue.back")
             self._away = False
         return found
+
+    def put_if_empty(self, data: bytes) -> None:
+        """Put in a wake-up unless anything is in the queue that nobody has taken yet."""
+        if self.queue_size() == 0:
+            self.enqueue(data)
 
     def peek_many(self, keys: Any) -> dict[str, bytes]:
         return {}
@@ -110,11 +118,19 @@ class _PostgresQueue(_Patient, PostgresStorage):  # type: ignore[misc]
         return connection
 
     def enqueue(self, data: bytes, priority: float | None = None) -> None:
+        self._put(data, priority or 0)
+
+    def put_if_empty(self, data: bytes) -> None:
+        # Asking first would be one statement more between an event and its work.
+        self._put(data, 0, f"NOT EXISTS (SELECT 1 FROM {self.table_task} WHERE queue=%(queue)s)")  # noqa: S608
+
+    def _put(self, data: bytes, priority: float, where: str = "true") -> None:
         text = (
-            f"WITH put AS (INSERT INTO {self.table_task} (queue, data, priority) VALUES (%s, %s, %s)) "  # noqa: S608
-            "SELECT pg_notify(%s, '')"
+            f"WITH put AS (INSERT INTO {self.table_task} (queue, data, priority) "  # noqa: S608
+            f"SELECT %(queue)s, %(data)s, %(priority)s WHERE {where} RETURNING 1) "
+            "SELECT pg_notify(%(channel)s, '') FROM put"
         )
-        self.sql(text, (self.name, data, priority or 0, self.channel))
+        self.sql(text, {"queue": self.name, "data": data, "priority": priority, "channel": self.channel})
 
     def _take(self) -> Any:
         """Listen first, look then, wait last: what comes in between has rung already.

@@ -2,7 +2,8 @@
 
 A statement on PostgreSQL costs more than a row in it, and one text for any number of rows is prepared once: the values
 travel as one array a column. They travel as bytes (`%b`): psycopg writes an array as text sign by sign in Python, which
-takes 0.4 ms for one text of 600 characters with quotation marks, and 0.5 µs as bytes.
+takes 0.4 ms for one text of 600 characters with quotation marks, and 0.5 µs as bytes. A few rows, for which making
+arrays would cost more than all else, are written out.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from automations.model.statements import Statements
 
 INTEGER: Final = "bigint"
 TEXT: Final = "text"
+FEW: Final = 4
 _VALUES: Final = "VALUES "
 
 
@@ -29,16 +31,17 @@ class Column:
 
 
 class ForMany:
-    """One statement in both ways of speaking; a row has its values in the order of the columns.
+    """One statement in three ways of speaking; a row has its values in the order of the columns.
 
-    last_of_each: where two rows are about one id, the later one counts.
+    each: with a `?` a value, for SQLite. together: for PostgreSQL, with `{rows}` where the rows stand.
+    kinds: of the values. last_of_each: where two rows are about one id, the later one counts.
     """
 
-    def __init__(self, each: str, together: str, *, last_of_each: bool = False) -> None:
+    def __init__(self, each: str, together: str, kinds: Sequence[str], *, last_of_each: bool = False) -> None:
         self._each = each
-        self._together = together
+        self._few = {count: together.format(rows=_written_out(kinds, count)) for count in range(1, FEW + 1)}
+        self._many = together.format(rows=f"unnest({_arrays(kinds)}) WITH ORDINALITY")
         self._last_of_each = last_of_each
-        self._each_for: dict[int, str] = {}
 
     def run(self, connection: Statements, rows: Sequence[tuple[Any, ...]]) -> int:
         """Run it for these rows, at least one; return how many were inserted or changed."""
@@ -46,19 +49,22 @@ class ForMany:
             return int(connection.exec_driver_sql(self._each, list(rows)).rowcount)
         if self._last_of_each:
             rows = list({row[-1]: row for row in rows}.values())
-        return int(connection.exec_driver_sql(self._together, _by_column(rows)).rowcount)
+        return int(self._run_together(connection, rows).rowcount)
 
     def returned(self, connection: Statements, rows: Sequence[tuple[Any, ...]]) -> Iterable[Any]:
         """Run an insertion for these rows, no more than a statement may name, and return what it returns."""
         if connection.dialect.name != "sqlite":
-            return connection.exec_driver_sql(self._together, _by_column(rows))  # type: ignore[no-any-return]
-        sql = self._each_for.get(len(rows))
-        if sql is None:
-            head, values, tail = self._each.partition(_VALUES)
-            one = tail[: tail.index(")") + 1]
-            every = ", ".join([one] * len(rows))
-            sql = self._each_for[len(rows)] = f"{head}{values}{every}{tail.removeprefix(one)}"
+            return self._run_together(connection, rows)  # type: ignore[no-any-return]
+        head, values, tail = self._each.partition(_VALUES)
+        one = tail[: tail.index(")") + 1]
+        every = ", ".join([one] * len(rows))
+        sql = f"{head}{values}{every}{tail.removeprefix(one)}"
         return connection.exec_driver_sql(sql, tuple(chain.from_iterable(rows)))  # type: ignore[no-any-return]
+
+    def _run_together(self, connection: Statements, rows: Sequence[tuple[Any, ...]]) -> Any:
+        if len(rows) <= FEW:
+            return connection.exec_driver_sql(self._few[len(rows)], tuple(chain.from_iterable(rows)))
+        return connection.exec_driver_sql(self._many, _by_column(rows))
 
 
 def insert(table: str, columns: Mapping[str, str], then: str = "") -> ForMany:
@@ -68,7 +74,8 @@ def insert(table: str, columns: Mapping[str, str], then: str = "") -> ForMany:
     return ForMany(
         f"INSERT INTO {table} ({names}) {_VALUES}({marks}) {then}",
         f"INSERT INTO {table} ({names}) SELECT {names} "  # noqa: S608
-        f"FROM unnest({_arrays(list(columns.values()))}) WITH ORDINALITY AS v({names}, place) ORDER BY place {then}",
+        f"FROM {{rows}} AS v({names}, place) ORDER BY place {then}",
+        list(columns.values()),
     )
 
 
@@ -81,12 +88,12 @@ def update(table: str, columns: Sequence[Column], *, also: str = "", where: str 
     condition = f" AND {where}" if where else ""
     each = ", ".join(f"{one.name}={one.becomes.format('?')}" for one in columns)
     together = ", ".join(f"{one.name}={one.becomes.format(f'v.value_{n}')}" for n, one in enumerate(columns))
-    names = ", ".join([*(f"value_{n}" for n in range(len(columns))), "which"])
-    arrays = _arrays([*(one.kind for one in columns), INTEGER])
+    names = ", ".join([*(f"value_{n}" for n in range(len(columns))), "which", "place"])
     return ForMany(
         f"UPDATE {table} SET {each}{tail} WHERE id=?{condition}",  # noqa: S608 - names only
-        f"UPDATE {table} SET {together}{tail} FROM unnest({arrays}) AS v({names}) "  # noqa: S608
+        f"UPDATE {table} SET {together}{tail} FROM {{rows}} AS v({names}) "  # noqa: S608
         f"WHERE {table}.id=v.which{condition}",
+        [*(one.kind for one in columns), INTEGER],
         last_of_each=True,
     )
 
@@ -104,3 +111,8 @@ def _by_column(rows: Sequence[tuple[Any, ...]]) -> tuple[list[Any], ...]:
 
 def _arrays(kinds: Sequence[str]) -> str:
     return ", ".join(f"%b::{kind}[]" for kind in kinds)
+
+
+def _written_out(kinds: Sequence[str], count: int) -> str:
+    values = ", ".join(f"%s::{kind}" for kind in kinds)
+    return f"(VALUES {', '.join(f'({values}, {place})' for place in range(count))})"
