@@ -12,10 +12,9 @@ from __future__ import annotations
 import math
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import lru_cache
-from itertools import chain
 from typing import Any
 
 import structlog
@@ -27,6 +26,7 @@ from automations.errors import StorageUnavailableError
 from automations.model.columns import micros, storable_key
 from automations.model.database import Database
 from automations.model.kept import KeptConnection
+from automations.model.many import BYTES, INTEGER, TEXT, insert
 from automations.model.packing import guarded
 from automations.model.statements import Statements
 from automations.model.states import EventOrigin
@@ -37,9 +37,17 @@ GROUP_MAX = 200
 LATER_MAX = 64
 LATER_BYTES_MAX = 64 * 1024
 TELL_EVERY_S = 0.02
-_COLUMNS = (
-    "connection_id", "dedupe_key", "topic", "record_key", "origin",
-    "occurred_at", "received_at", "payload", "label", "problem",
+#: How long a group that follows another waits for more to come, and for how many at most.
+TOGETHER_S = 0.003
+TOGETHER_MAX = 12
+
+_INSERT = insert(
+    "event",
+    {
+        "connection_id": INTEGER, "dedupe_key": TEXT, "topic": TEXT, "record_key": TEXT, "origin": TEXT,
+        "occurred_at": INTEGER, "received_at": INTEGER, "payload": BYTES, "label": TEXT, "problem": TEXT,
+    },
+    "ON CONFLICT (connection_id, dedupe_key) DO NOTHING RETURNING connection_id, dedupe_key, id",
 )  # fmt: skip
 
 
@@ -72,6 +80,7 @@ class Intake:
     ) -> None:
         self._has_room = has_room
         self._connection = KeptConnection(database)
+        self._on_sqlite = database.on_sqlite
         self._clock = clock
         self._on_accepted = on_accepted
         self._inbox: queue.SimpleQueue[_HandedIn | None] = queue.SimpleQueue()
@@ -162,24 +171,33 @@ class Intake:
                     self._later.start()
 
     def _commit_forever(self) -> None:
-        ends = False
-        while not ends:
-            first = self._next()
-            if first is None:
-                break
-            group = [first]
-            while len(group) < GROUP_MAX:
-                try:
-                    following = self._inbox.get_nowait()
-                except queue.Empty:
-                    break
-                if following is None:
-                    ends = True
-                    break
-                group.append(following)
+        last = 0
+        while (first := self._next()) is not None:
+            group = self._group(first, min(2 * last, TOGETHER_MAX) if last > 1 else 0)
+            last = len(group)
             self._commit(group)
         self._connection.give_back()
         self._tell()
+
+    def _group(self, first: _HandedIn, worth: int) -> list[_HandedIn]:
+        """Return what is committed together: all that is here, and what comes within a moment up to `worth`.
+
+        A commit costs PostgreSQL more than the rows in it, so under load a group may be twice the last one. SQLite's
+        take less than the wait.
+        """
+        group = [first]
+        ends_s = time.monotonic() + (0.0 if self._on_sqlite else TOGETHER_S)
+        while len(group) < GROUP_MAX:
+            left_s = ends_s - time.monotonic() if len(group) < worth else 0.0
+            try:
+                following = self._inbox.get(timeout=left_s) if left_s > 0 else self._inbox.get_nowait()
+            except queue.Empty:
+                break
+            if following is None:
+                self._inbox.put(None)
+                break
+            group.append(following)
+        return group
 
     def _next(self) -> _HandedIn | None:
         """Return what comes next. Before, tell of what was stored as soon as it is time, and then rest."""
@@ -230,20 +248,8 @@ def note_hops(connection: Statements, stored: Sequence[int | None], hops: Sequen
 
 def insert_events(connection: Statements, rows: Sequence[tuple[Any, ...]]) -> list[int | None]:
     """Insert what is new; return one id a row, None for a row whose dedupe key is known already."""
-    mark = "?" if connection.dialect.name == "sqlite" else "%s"
     found: dict[tuple[int, str], int] = {}
     for start in range(0, len(rows), GROUP_MAX):
-        chunk = rows[start : start + GROUP_MAX]
-        parameters = tuple(chain.from_iterable(chunk))
-        for connection_id, key, event_id in connection.exec_driver_sql(_insert(mark, len(chunk)), parameters):
+        for connection_id, key, event_id in _INSERT.returned(connection, rows[start : start + GROUP_MAX]):
             found[connection_id, key] = event_id
     return [found.pop((row[0], row[1]), None) for row in rows]
-
-
-@lru_cache(maxsize=2 * GROUP_MAX)
-def _insert(mark: str, rows: int) -> str:
-    one = "(" + ", ".join([mark] * len(_COLUMNS)) + ")"
-    return (
-        f"INSERT INTO event ({', '.join(_COLUMNS)}) VALUES {', '.join([one] * rows)} "  # noqa: S608 - marks only
-        "ON CONFLICT (connection_id, dedupe_key) DO NOTHING RETURNING connection_id, dedupe_key, id"
-    )

@@ -17,6 +17,7 @@ from automations.model.statements import Statements
 
 INTEGER: Final = "bigint"
 TEXT: Final = "text"
+BYTES: Final = "bytea"
 FEW: Final = 4
 _VALUES: Final = "VALUES "
 
@@ -42,6 +43,7 @@ class ForMany:
         self._few = {count: together.format(rows=_written_out(kinds, count)) for count in range(1, FEW + 1)}
         self._many = together.format(rows=f"unnest({_arrays(kinds)}) WITH ORDINALITY")
         self._last_of_each = last_of_each
+        self._each_for: dict[int, str] = {}
 
     def run(self, connection: Statements, rows: Sequence[tuple[Any, ...]]) -> int:
         """Run it for these rows, at least one; return how many were inserted or changed."""
@@ -55,10 +57,12 @@ class ForMany:
         """Run an insertion for these rows, no more than a statement may name, and return what it returns."""
         if connection.dialect.name != "sqlite":
             return self._run_together(connection, rows)  # type: ignore[no-any-return]
-        head, values, tail = self._each.partition(_VALUES)
-        one = tail[: tail.index(")") + 1]
-        every = ", ".join([one] * len(rows))
-        sql = f"{head}{values}{every}{tail.removeprefix(one)}"
+        sql = self._each_for.get(len(rows))
+        if sql is None:
+            head, values, tail = self._each.partition(_VALUES)
+            one = tail[: tail.index(")") + 1]
+            every = ", ".join([one] * len(rows))
+            sql = self._each_for[len(rows)] = f"{head}{values}{every}{tail.removeprefix(one)}"
         return connection.exec_driver_sql(sql, tuple(chain.from_iterable(rows)))  # type: ignore[no-any-return]
 
     def _run_together(self, connection: Statements, rows: Sequence[tuple[Any, ...]]) -> Any:
