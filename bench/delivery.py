@@ -19,7 +19,7 @@ _PACE_S = 1 / 20
 def measure_batched(setting: Setting) -> list[Figure]:
     count = setting.scaled(5_000)
     rounds: dict[str, list[float]] = {BATCHED: [], STRICT: []}
-    with setting.installation.serve() as (_, port):
+    with setting.machine.watched() as pace, setting.installation.serve() as (_, port):
         # The worker comes up a moment after the web.
         through(setting, STRICT, setting.sandbox, port, 50)
         for _ in range(setting.rounds):
@@ -27,7 +27,7 @@ def measure_batched(setting: Setting) -> list[Figure]:
             rounds[STRICT].append(through(setting, STRICT, setting.sandbox, port, count))
     return [
         Figure("batched_per_s", f"{count:,} webhooks through to a batchable target", "/s", rounds[BATCHED],
-               at_least=2_000, speed=setting.speed,
+               at_least=2_000, speed=pace.speed,
                note="from the first sent to the last arrived; the target only counts"),
         Figure("sandbox_per_s", "the same to the strict sandbox CleverTap", "/s", rounds[STRICT],
                note="which checks every record on the same cores"),
@@ -39,7 +39,7 @@ def measure_single(setting: Setting) -> list[Figure]:
     passed: list[float] = []
     drained: list[float] = []
     bare: dict[int, list[float]] = {threads: [] for threads in _BARE_THREADS}
-    with setting.installation.serve() as (_, port):
+    with setting.machine.watched() as pace, setting.installation.serve() as (_, port):
         through(setting, SINGLE, setting.sink, port, 50)
         for _ in range(setting.rounds):
             passed.append(through(setting, SINGLE, setting.sink, port, count))
@@ -56,7 +56,7 @@ def measure_single(setting: Setting) -> list[Figure]:
     words = "bare `requests` loop, one thread"
     return [
         Figure("single_per_s", f"{count:,} webhooks through, one call each", "/s", passed, loop, words,
-               at_least=800, speed=setting.calls_speed, note="web and worker share the cores with sender and target"),
+               at_least=800, speed=pace.calls_speed, note="web and worker share the cores with sender and target"),
         Figure("single_worker_per_s", "one worker process with work waiting, one call each", "/s", drained,
                loop, words, ratio_at_least=0.6),
         Figure("single_worker_of_8_per_s", "the same", "/s", drained, eight, "bare `requests`, 8 threads"),
@@ -65,15 +65,15 @@ def measure_single(setting: Setting) -> list[Figure]:
 
 def measure_end_to_end(setting: Setting) -> list[Figure]:
     count = 60 if setting.quick else 300
-    with setting.installation.serve() as (_, port):
+    with setting.machine.watched() as pace, setting.installation.serve() as (_, port):
         paced(setting, port, 20)
         times = paced(setting, port, count)
     return [
         Figure("end_to_end_p50_ms", "end to end at 20/s, median", "ms", [share_of(times, 0.5)],
-               at_most=8, speed=setting.speed,
+               at_most=8, speed=pace.speed,
                note="from the first byte sent to the call at the target"),
         Figure("end_to_end_p99_ms", "end to end at 20/s, 99th percentile", "ms", [share_of(times, 0.99)],
-               at_most=30, speed=setting.speed),
+               at_most=30, speed=pace.speed),
     ]  # fmt: skip
 
 

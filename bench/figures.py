@@ -38,18 +38,7 @@ class Figure:
 
     @property
     def to_reach(self) -> str:
-        parts = []
-        for sign, wanted, here in (
-            ("≥", self.at_least, self.at_least_here),
-            ("≤", self.at_most, self.at_most_here),
-        ):
-            if wanted is not None:
-                parts.append(
-                    f"{sign} {number(wanted)}" + (f" (here {number(here or 0)})" if here != wanted else "")
-                )
-        if self.ratio_at_least is not None:
-            parts.append(f"ratio ≥ {self.ratio_at_least:g}")
-        return ", ".join(parts)
+        return to_reach([self])
 
     @property
     def at_least_here(self) -> float | None:
@@ -77,3 +66,20 @@ def number(value: float) -> str:
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}"
+
+
+def to_reach(figures: Sequence[Figure]) -> str:
+    """Return in words what figures of one kind must reach, and what that comes to on this machine."""
+    one = figures[0]
+    parts = []
+    for sign, wanted, here in (
+        ("≥", one.at_least, [figure.at_least_here for figure in figures]),
+        ("≤", one.at_most, [figure.at_most_here for figure in figures]),
+    ):
+        if wanted is not None:
+            asked = [number(least) for least in sorted({value for value in here if value is not None})]
+            span = asked[0] if asked[0] == asked[-1] else f"{asked[0]} to {asked[-1]}"
+            parts.append(f"{sign} {number(wanted)}" + (f" (here {span})" if span != number(wanted) else ""))
+    if one.ratio_at_least is not None:
+        parts.append(f"ratio ≥ {one.ratio_at_least:g}")
+    return ", ".join(parts)

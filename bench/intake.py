@@ -22,11 +22,12 @@ _BARE_BEST = "bare Flask, one thread"
 
 def measure_alone(setting: Setting) -> list[Figure]:
     """`automations web`: nothing is delivered meanwhile."""
-    ours, bare, best = _rounds(setting, "web")
+    with setting.machine.watched() as pace:
+        ours, bare, best = _rounds(setting, "web")
     rates = [report.per_second for report in ours]
     return [
         Figure("intake_per_s", "webhooks accepted, 16 connections", "/s", rates, _rate(bare), _BARE,
-               at_least=3_000, ratio_at_least=0.4, speed=setting.speed),
+               at_least=3_000, ratio_at_least=0.4, speed=pace.speed),
         Figure("intake_of_best_per_s", "the same", "/s", rates, _rate(best), _BARE_BEST, ratio_at_least=0.25),
         Figure("intake_p50_ms", "their answer, median", "ms", [r.p50_ms for r in ours],
                _median(bare, lambda report: report.p50_ms), _BARE),
@@ -36,12 +37,12 @@ def measure_alone(setting: Setting) -> list[Figure]:
 
 
 def measure_alone_on_postgres(setting: Setting) -> list[Figure]:
-    with setting.on_postgres() as elsewhere:
+    with setting.on_postgres() as elsewhere, setting.machine.watched() as pace:
         ours, bare, _ = _rounds(elsewhere, "web")
     rates = [report.per_second for report in ours]
     return [
         Figure("postgres_intake_per_s", "webhooks accepted, 16 connections, PostgreSQL", "/s", rates, _rate(bare),
-               _BARE, at_least=3_000, ratio_at_least=0.4, speed=setting.speed),
+               _BARE, at_least=3_000, ratio_at_least=0.4, speed=pace.speed),
         Figure("postgres_intake_p99_ms", "their answer, 99th percentile", "ms", [r.p99_ms for r in ours],
                _median(bare, lambda report: report.p99_ms), _BARE),
     ]  # fmt: skip

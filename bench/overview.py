@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.figures import Figure, number
+from bench.figures import Figure, number, to_reach
 from bench.workers import COUNTS, DATABASES
 
 HEADINGS = (
@@ -47,8 +47,8 @@ def _slowest_page(by_key: dict[str, Figure], database: str) -> Figure | None:
 
 
 def _line(title: str, found: Sequence[Figure | None]) -> tuple[str, ...]:
-    to_reach = next((one.to_reach for one in found if one is not None and one.to_reach), "")
-    return title, *(_cell(one) for one in found), to_reach
+    judged = [one for one in found if one is not None and one.to_reach]
+    return title, *(_cell(one) for one in found), to_reach(judged) if judged else ""
 
 
 def _cell(figure: Figure | None) -> str:

@@ -23,14 +23,6 @@ class Setting:
     quick: bool = False
 
     @property
-    def speed(self) -> float:
-        return self.machine.speed
-
-    @property
-    def calls_speed(self) -> float:
-        return self.machine.calls_speed
-
-    @property
     def rounds(self) -> int:
         return 1 if self.quick else 3
 

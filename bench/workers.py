@@ -11,6 +11,7 @@ from bench.installation import BATCHED, SINGLE
 from bench.rest import peak_of
 from bench.sending import passage, through
 from bench.setting import Setting
+from bench.speed import Pace
 
 COUNTS = (1, 2, 4)
 DATABASES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
@@ -27,6 +28,7 @@ class _Found:
     p50_ms: float
     p99_ms: float
     most_mb: float
+    pace: Pace
 
 
 def measure_on_sqlite(setting: Setting) -> list[Figure]:
@@ -40,11 +42,11 @@ def measure_on_postgres(setting: Setting) -> list[Figure]:
 
 def _measured(setting: Setting, database: str) -> list[Figure]:
     found = {workers: _found(setting, workers) for workers in COUNTS}
-    return [figure for workers in COUNTS for figure in _figures(setting, database, workers, found)]
+    return [figure for workers in COUNTS for figure in _figures(database, workers, found)]
 
 
 def _found(setting: Setting, workers: int) -> _Found:
-    with setting.installation.serve(workers=workers) as (process, port):
+    with setting.machine.watched() as pace, setting.installation.serve(workers=workers) as (process, port):
         through(setting, BATCHED, setting.sink, port, 50)
         with peak_of(process) as peak:
             batched = passage(setting, BATCHED, setting.sink, port, setting.scaled(5_000))
@@ -52,11 +54,12 @@ def _found(setting: Setting, workers: int) -> _Found:
         paced(setting, port, 20)
         times = paced(setting, port, setting.scaled(_PACED))
     return _Found(
-        batched.accepted_per_s, batched.per_s, single.per_s, share_of(times, 0.5), share_of(times, 0.99), peak[0]
+        batched.accepted_per_s, batched.per_s, single.per_s, share_of(times, 0.5), share_of(times, 0.99), peak[0],
+        pace,
     )  # fmt: skip
 
 
-def _figures(setting: Setting, database: str, workers: int, found: dict[int, _Found]) -> list[Figure]:
+def _figures(database: str, workers: int, found: dict[int, _Found]) -> list[Figure]:
     key, here, one = f"{database}_{workers}w", found[workers], found[1]
     place = f"{DATABASES[database]}, {workers} worker{'s' if workers > 1 else ''}"
 
@@ -70,13 +73,13 @@ def _figures(setting: Setting, database: str, workers: int, found: dict[int, _Fo
     return [
         rate("accepted", "accepted meanwhile", here.accepted_per_s, one.accepted_per_s),
         rate("batched", "through to a batchable target", here.batched_per_s, one.batched_per_s, 2_000,
-             setting.speed),
+             here.pace.speed),
         rate("single", "through, one call each", here.single_per_s, one.single_per_s, 800,
-             setting.calls_speed),
+             here.pace.calls_speed),
         Figure(f"{key}_p50_ms", f"{place}: end to end at 20/s, median", "ms", [here.p50_ms], at_most=8,
-               speed=setting.speed),
+               speed=here.pace.speed),
         Figure(f"{key}_p99_ms", f"{place}: end to end at 20/s, 99th percentile", "ms", [here.p99_ms], at_most=30,
-               speed=setting.speed),
+               speed=here.pace.speed),
         # What is to be reached is said of `serve` as it comes, with one worker on two cores.
         Figure(f"{key}_mb", f"{place}: memory at its highest meanwhile", "MB", [here.most_mb],
                at_most=250 if workers == 1 else None),

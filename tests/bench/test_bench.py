@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from bench import report
-from bench.figures import Figure
+from bench.figures import Figure, to_reach
 from bench.load import Order
 from bench.overview import overview
 from bench.processes import ROOT, BenchError, ask, load, target
+from bench.speed import FLASK_PER_S, REQUESTS_PER_S, Look, Pace
 from bench.webhooks import Address, body
 
 
@@ -104,6 +105,17 @@ def test_a_slower_machine_is_asked_for_as_much_less() -> None:
     assert (figure.is_reached, figure.to_reach) == (True, "≥ 3,000 (here 1,350)")
     slow = Figure("k", "t", "ms", [18.1], at_most=8, speed=0.45)
     assert (slow.is_reached, slow.to_reach) == (False, "≤ 8 (here 17.8)")
+
+
+def test_figures_that_were_judged_apart_say_the_least_and_the_most_that_was_asked() -> None:
+    figures = [Figure("k", "t", "/s", [900], at_least=2_000, speed=speed) for speed in (0.6, 0.5, 0.55)]
+    assert to_reach(figures) == "≥ 2,000 (here 1,000 to 1,200)"
+
+
+def test_a_pace_is_the_mean_of_what_was_seen_before_and_after() -> None:
+    pace = Pace([Look(FLASK_PER_S, 300), Look(FLASK_PER_S / 2, REQUESTS_PER_S / 2)])
+    assert pace.speed == pytest.approx(0.75)
+    assert pace.calls_speed == pytest.approx(0.35)
 
 
 def test_the_overview_puts_databases_and_workers_side_by_side() -> None:
