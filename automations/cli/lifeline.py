@@ -19,7 +19,7 @@ import threading
 import time
 from collections import Counter
 
-#: A worker's leases last as long (`ledger.LEASE`), so whoever is killed has lost its work already.
+#: A worker's leases last as long (`leases.LEASE`), so whoever is killed has lost its work already.
 SILENT_S = 60.0
 BEAT_S = 2.0
 #: Tells children where to send their beats: the number of the open pipe, and its inode.

@@ -126,7 +126,7 @@ class Decider:
         that another worker is deciding.
         """
         if self._are_few:
-            room = FEW + len(self._waiting)
+            room = min(FEW, limit) + len(self._waiting)
             if len(events := self._oldest(room)) < room:
                 self._turn.over()
                 return self._decide(events, keep)

@@ -43,10 +43,11 @@ def test_what_is_sent_is_what_the_sink_counts(tmp_path: Path) -> None:
 
 def test_a_paced_load_tells_when_each_was_sent(tmp_path: Path) -> None:
     with target(tmp_path / "log") as sink:
-        sent = load(Order(an_address(sink.port), first=5, count=4, deals=4, each_s=0.1))
+        sent = load(Order(an_address(sink.port), first=5, count=4, deals=4, each_s=0.01))
     assert sorted(sent.sent_at_s) == ["5", "6", "7", "8"]
-    # Three paces; the first may leave late on a busy machine, and none before its time.
-    assert sent.sent_at_s["8"] - sent.sent_at_s["5"] > 0.2
+    # A busy machine may send any of them late, the first, too; none leaves before its time.
+    for paces, number in enumerate(["5", "6", "7", "8"]):
+        assert sent.sent_at_s[number] >= sent.began_s + paces * 0.01
 
 
 def test_a_refused_webhook_stops_the_benchmark(tmp_path: Path) -> None:

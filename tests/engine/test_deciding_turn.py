@@ -8,8 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from automations.engine import deciding_turn
+from automations.engine.decider import FEW
 from automations.engine.deciding_turn import DecidingTurn
 from automations.model.database import Database
+from tests.engine.conftest import ToyHouse
 
 pytestmark = pytest.mark.postgres
 
@@ -58,3 +60,16 @@ def test_a_turn_that_failed_is_given_up(databases: tuple[Database, Database]) ->
         fail()
     with DecidingTurn(databases[1]).taken() as may:
         assert may
+
+
+@pytest.mark.parametrize(("events", "decided"), [(FEW - 1, FEW - 1), (FEW, 0)])
+def test_only_a_few_are_decided_while_it_is_anothers_turn(house: ToyHouse, events: int, decided: int) -> None:
+    if house.assembly.database.on_sqlite:
+        pytest.skip("workers wait for each other on SQLite anyway")
+    house.recipe()
+    for n in range(events):
+        house.thing(n)
+    with DecidingTurn(house.assembly.database).taken():
+        assert house.runner._decider.decide_pending(500, house.runner._loader.remember) == decided
+    house.runner._decider.decide_pending(500, house.runner._loader.remember)
+    assert house.statuses() == ["queued"] * events

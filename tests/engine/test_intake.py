@@ -6,11 +6,13 @@ import threading
 from collections import Counter
 from typing import Any
 
+import orjson
 import pytest
 
 from automations.engine import intake as intake_module
 from automations.engine.intake import Intake
 from automations.errors import StorageUnavailableError
+from automations.model.packing import unpack
 from tests.engine.conftest import ToyHouse
 from tests.engine.toy import arrival
 
@@ -133,3 +135,29 @@ def test_what_waits_at_the_end_is_committed(house: ToyHouse) -> None:
         thread.join()
     intake.close()
     assert len(answers) == count(house) == 6
+
+
+@pytest.mark.parametrize("many", [1, 4, 5, 40])
+def test_however_many_come_together_each_is_stored_as_it_came(house: ToyHouse, many: int) -> None:
+    texts = {n: f'"quoted" \\ back and ü {n}' for n in range(many)}
+    house.send(*(arrival(n, text=text) for n, text in texts.items()))
+    house.send(*(arrival(n, text="again") for n in texts))
+    with house.assembly.database.connect_for_read() as connection:
+        rows = connection.exec_driver_sql("SELECT record_key, payload FROM event ORDER BY id").all()
+    assert [key for key, _ in rows] == [f"thing:{n}" for n in texts]
+    assert [orjson.loads(unpack(bytes(payload)))["text"] for _, payload in rows] == list(texts.values())
+
+
+def test_a_group_that_follows_another_waits_for_more_where_a_commit_costs_more(
+    house: ToyHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake_module, "TOGETHER_S", 5.0)
+    intake = Intake(house.assembly.database, house.clock, lambda: None)
+    first, second = (intake_module._HandedIn([], [], lambda _: None) for _ in range(2))
+    later = threading.Timer(0.1, intake._inbox.put, [second])
+    later.start()
+    assert intake._group(first, 0) == [first]
+    waits = not house.assembly.database.on_sqlite
+    assert intake._group(first, 2) == ([first, second] if waits else [first])
+    later.join()
+    intake.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from automations.model.database import Database
-from automations.model.many import INTEGER, TEXT, Column, among, insert, update
+from automations.model.many import FEW, INTEGER, TEXT, Column, among, insert, update
 
 COLUMNS = {"name": TEXT, "amount": INTEGER}
 INSERT = insert("thing", COLUMNS, "ON CONFLICT (name) DO NOTHING")
@@ -51,18 +51,26 @@ def test_rows_are_inserted_in_their_order_and_known_ones_left_out(database: Data
     assert rows(database)[0][1] is None
 
 
-def test_what_was_inserted_is_returned(database: Database) -> None:
+@pytest.fixture(params=[0, 10 * FEW])
+def beside(request: pytest.FixtureRequest) -> int:
+    """How many other rows are in the same statement: with none it is written out on PostgreSQL, else it has arrays."""
+    return int(request.param)
+
+
+def test_what_was_inserted_is_returned(database: Database, beside: int) -> None:
+    others = [(f"z{number}", number) for number in range(beside)]
     with database.write_plain() as connection:
         INSERT.run(connection, [("b", 1)])
-        found = TELLING.returned(connection, [("a", 1), ("b", 2), ("c", None)])
-        assert sorted(row[1] for row in found) == ["a", "c"]
+        found = TELLING.returned(connection, [("a", 1), ("b", 2), ("c", None), *others])
+        assert sorted(row[1] for row in found) == sorted(["a", "c", *(name for name, _ in others)])
 
 
-def test_rows_are_changed_by_their_ids_and_the_later_of_two_counts(database: Database) -> None:
+def test_rows_are_changed_by_their_ids_and_the_later_of_two_counts(database: Database, beside: int) -> None:
+    nowhere = [(1, "x", 1_000 + number) for number in range(beside)]
     with database.write_plain() as connection:
         INSERT.run(connection, [("a", 1), ("b", 2), ("closed", 3), ("d", 4)])
-        assert UPDATE.run(connection, [(10, "", 1), (20, "x", 2), (30, "x", 3), (40, "x", 99)]) == 2
-        UPDATE.run(connection, [(50, "", 4), (60, "x", 4)])
+        assert UPDATE.run(connection, [(10, "", 1), (20, "x", 2), (30, "x", 3), (40, "x", 99), *nowhere]) == 2
+        UPDATE.run(connection, [(50, "", 4), (60, "x", 4), *nowhere])
     found = rows(database)
     assert found[:3] == [("a", 10, None, 1), ("b", 20, "set", 1), ("closed", 3, None, 0)]
     assert found[3][:3] == ("d", 60, "set")
