@@ -28,7 +28,7 @@ from automations.engine.breaker import OpenBreakers
 from automations.engine.chains import Chains
 from automations.engine.chores import Chore, Chores
 from automations.engine.connections import Connections
-from automations.engine.contracts import DirectoryLike, DoorLike, DoorMode
+from automations.engine.contracts import DirectoryLike, DoorLike, DoorMode, Fence
 from automations.engine.disk import Disk
 from automations.engine.footprints import Footprints
 from automations.engine.guards import Limits
@@ -119,7 +119,12 @@ class Assembly:
         return SessionPool(NeverItself(self.settings.networks, self.settings.public_url))
 
     def _open_door(
-        self, name: str, mode: DoorMode, secrets: Sequence[str], hosts: frozenset[str] | None
+        self,
+        name: str,
+        mode: DoorMode,
+        secrets: Sequence[str],
+        hosts: frozenset[str] | None,
+        fence: Fence | None = None,
     ) -> DoorLike:
         return Door(
             self._sessions,
@@ -127,6 +132,7 @@ class Assembly:
             mode=HttpDoorMode(mode.value),
             secrets=secrets,
             allowed_hosts=hosts,
+            fence=fence,
         )
 
     @cached_property

@@ -29,6 +29,7 @@ from automations.connectors.outcomes import (
 from automations.connectors.outgoing import Payload, make_headers, make_payload, read_method, write_json
 from automations.connectors.sessions import OutgoingRequest, SessionPool
 from automations.connectors.sockets import Limits
+from automations.engine.contracts import Fence
 from automations.engine.masking import Masker
 from automations.errors import AutomationError, BlockedAddressError
 
@@ -68,7 +69,8 @@ class Door:
     """One connection's way out during one delivery, look-up or test-run; not shared between threads.
 
     connection: its name, for the session and for messages. secrets: plain texts to mask. allowed_hosts: the
-    only hosts that may be called, `host` or `host:port`; None allows what the network policy allows.
+    only hosts that may be called, `host` or `host:port`; None allows what the network policy allows. fence: called
+    right before a request leaves; raises UnavailableError where it must not, since the work is another's by then.
 
     exchanges: every call so far, in order. last_reply: the last answer, also of a call that raised.
     """
@@ -81,12 +83,14 @@ class Door:
         mode: DoorMode = DoorMode.LIVE,
         secrets: Collection[str] = (),
         allowed_hosts: Collection[str] | None = None,
+        fence: Fence | None = None,
     ) -> None:
         self._pool = pool
         self._connection = connection
         self._mode = mode
         self._secrets = frozenset(secrets)
         self._allowed_hosts = allowed_hosts
+        self._fence = fence
         self.exchanges: list[Exchange] = []
         self.last_reply: Reply | None = None
 
@@ -114,8 +118,8 @@ class Door:
         for the whole call; 30 s by default.
 
         Raises, with nothing sent: RejectedError for a call that cannot be made, BlockedAddressError, and
-        UnavailableError when there is no connection. After sending: CredentialsError on 401 and 403;
-        RejectedError on 3xx, other 4xx, 501 and 505; UnavailableError on 408, 425, 429 and 503, and for
+        UnavailableError when there is no connection or the fence says so. After sending: CredentialsError on 401
+        and 403; RejectedError on 3xx, other 4xx, 501 and 505; UnavailableError on 408, 425, 429 and 503, and for
         reads on every other 5xx, time-out or hang-up; OutcomeUnknownError for writes on those.
         """
         payload = make_payload(json, content, content_type)
@@ -158,10 +162,10 @@ class Door:
         cause: BaseException | None = None
         failure: AutomationError | None = None
         try:
-            response = adapter.call(request, total_s=call.total_s)
+            response = adapter.call(request, total_s=call.total_s, fence=self._fence)
             reply, lost = receive(response, effect=call.effect, host=call.target.authority)
             failure = self._judge(call, reply, lost)
-        except BlockedAddressError as error:
+        except AutomationError as error:
             failure = error
         except (
             requests.RequestException,

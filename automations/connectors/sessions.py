@@ -35,6 +35,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 from automations.clock import Clock, SystemClock
 from automations.connectors.network_policy import NetworkPolicy, Target
 from automations.connectors.sockets import DeadlineSocket, DeadlineTLSSocket, Limits, Wire, dial
+from automations.engine.contracts import Fence
 
 # Servers close idle connections after anything from 5 s; older ones are not worth the risk of a race.
 _IDLE_S: Final = 30.0
@@ -76,7 +77,6 @@ class _Guarded(HTTPConnection):
             raise
         assert isinstance(self.sock, DeadlineSocket | DeadlineTLSSocket)
         self.sock.wire = self._wire
-        self._wire.sent = True
 
     def ask(self, method: str, message: bytes) -> http.client.HTTPResponse | HTTPResponse:
         """Send a whole request in one piece, one packet mostly; return the answer, its body unread.
@@ -86,7 +86,7 @@ class _Guarded(HTTPConnection):
         self._make_ready()
         assert self.sock is not None
         self._used_at = time.monotonic()
-        self._wire.sent = True
+        self._wire.leave()
         with suppress(BrokenPipeError, ConnectionResetError):
             # Who refuses a request may hang up before it is all there, and its answer can still be read.
             self.sock.sendall(message)
@@ -169,12 +169,15 @@ class DoorAdapter(HTTPAdapter):
         weakref.finalize(self, _close_all, self._connections)
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
-    def call(self, request: OutgoingRequest, *, total_s: float) -> requests.Response:
+    def call(
+        self, request: OutgoingRequest, *, total_s: float, fence: Fence | None = None
+    ) -> requests.Response:
         """Send and return the answer, its body unread. Raises what `urllib3` and `http.client` raise, or OSError.
 
+        fence: called when all is ready and the first byte would leave; what it raises keeps the request here.
         Redirects are not followed; nothing of the environment (proxies, `.netrc`) is used.
         """
-        self.wire.begin(total_s)
+        self.wire.begin(total_s, fence)
         return self.send(request)
 
     def send(self, request: Any, *_: Any, **__: Any) -> requests.Response:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from automations.connectors.network_policy import NetworkPolicy
+from automations.engine.contracts import Fence
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +28,27 @@ class Wire:
     """What is known of the call that a session is making: its deadline, and how far it came.
 
     sent: bytes may have left, so the other side may have acted. fact: why no connection came about, as the
-    end of a sentence that begins with the host; empty when one did.
+    end of a sentence that begins with the host; empty when one did. fence: raises where nothing may leave any more.
     """
 
-    __slots__ = ("ends_at", "fact", "limits", "sent")
+    __slots__ = ("ends_at", "fact", "fence", "limits", "sent")
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.begin(limits.total_s)
 
-    def begin(self, total_s: float) -> None:
+    def begin(self, total_s: float, fence: Fence | None = None) -> None:
         """Start the clock of a new call."""
         self.ends_at = time.monotonic() + total_s
+        self.fence = fence
         self.sent = False
         self.fact = ""
+
+    def leave(self) -> None:
+        """Say that the first bytes leave now. Raises what the fence does, and then nothing has left."""
+        if self.fence is not None:
+            self.fence()
+        self.sent = True
 
     def wait_s(self, longest_s: float) -> float:
         """Return how long to wait for the next bytes. Raises TimeoutError when the time is up."""

@@ -25,6 +25,7 @@ from automations.engine.contracts import (
     DirectoryLike,
     DoorLike,
     DoorMode,
+    Fence,
     JsonObject,
 )
 from automations.engine.footprints import Author, Footprints
@@ -45,7 +46,7 @@ from automations.model.states import ConnectionState
 
 ASK_AGAIN_S = 60.0
 
-OpenDoor = Callable[[str, DoorMode, Sequence[str], frozenset[str] | None], DoorLike]
+OpenDoor = Callable[[str, DoorMode, Sequence[str], frozenset[str] | None, Fence | None], DoorLike]
 
 
 class Connections(OpenedConnections):
@@ -201,8 +202,11 @@ class Connections(OpenedConnections):
             connection_id, StoredMemory(self._database, self._clock, connection_id, self.worker)
         )
 
-    def door(self, opened: OpenedConnection, mode: DoorMode = DoorMode.LIVE) -> DoorLike:
-        door = self._open_door(opened.name, mode, opened.secrets, opened.kind.hosts(opened.settings))
+    def door(
+        self, opened: OpenedConnection, mode: DoorMode = DoorMode.LIVE, fence: Fence | None = None
+    ) -> DoorLike:
+        hosts = opened.kind.hosts(opened.settings)
+        door = self._open_door(opened.name, mode, opened.secrets, hosts, fence)
         if opened.oauth is None:
             return door
         held = opened.grant.access_token if opened.grant else ""

@@ -11,7 +11,6 @@ import queue
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from typing import Any
 
 from automations.clock import Clock
@@ -236,7 +235,7 @@ class Departures:
                 leaving.append((hand, send))
             else:
                 # The worker was stopped between opening this and here: another may have done it long ago.
-                self._inbox.put(Delivered(hand, send, _stood_still(self._clock.now())))
+                self._inbox.put(Delivered(hand, send, Result(_stood_still(), [], self._clock.now(), 0)))
         if leaving:
             self._make(leaving, over)
         else:
@@ -246,14 +245,19 @@ class Departures:
         return not hand.is_lost and self._clock.monotonic_s() < self._leased_until_s
 
     def _make(self, group: Group, over: CallOver) -> None:
+        def fence() -> None:
+            # Opening a connection and waiting for a budget take time, and so does standing still in between.
+            if not all(self._is_leased(hand) for hand, _ in group):
+                raise _stood_still()
+
         keyed = [(send, idempotency_key(hand.walk, send.step.index, send.item_index)) for hand, send in group]
         first, can_wait = group[0][1], group[0][0].walk.envelope.is_backfill
         try:
             if first.step.action.batch is not None and not first.in_doubt:
-                results = self._doorstep.deliver_batch(keyed)
+                results = self._doorstep.deliver_batch(keyed, fence)
             else:
                 results = [
-                    self._doorstep.deliver(send, key, can_wait=can_wait, author=hand.author)
+                    self._doorstep.deliver(send, key, can_wait=can_wait, author=hand.author, fence=fence)
                     for (hand, _), (send, key) in zip(group, keyed, strict=True)
                 ]
             for (hand, send), result in zip(group, results, strict=True):
@@ -278,9 +282,8 @@ class Departures:
         self._inbox.put(CallOver(connection_id))
 
 
-def _stood_still(now: datetime) -> Result:
-    trouble = UnavailableError(
+def _stood_still() -> UnavailableError:
+    return UnavailableError(
         "Its worker stood still for longer than its lease. Nothing was sent; it is tried again.",
         retry_after_s=1.0,
     )
-    return Result(trouble, [], now, 0)

@@ -20,6 +20,7 @@ from automations.engine.contracts import (
     ConnectionKind,
     DoorLike,
     DoorMode,
+    Fence,
     ItemResult,
     JsonObject,
     Occurrence,
@@ -76,15 +77,17 @@ class Doorstep:
         validate: bool = False,
         can_wait: bool = False,
         author: Author = NOBODY,
+        fence: Fence | None = None,
     ) -> Result:
         """Perform one delivery. Never raises: what went wrong is the result.
 
-        can_wait: it is a backfill's. author: the run that it is made for; nobody's is a test-run's.
+        can_wait: it is a backfill's. author: the run that it is made for; nobody's is a test-run's. fence: asked before
+        each request leaves.
         """
         call = self._call(send, key, validate, author.depth)
         # Until something is known, what was in doubt stays so, whatever goes wrong on the way.
         settling = send.in_doubt
-        way = self._way_out(send.step.connection_id, mode, can_wait, author)
+        way = self._way_out(send.step.connection_id, mode, can_wait, author, fence)
 
         def perform() -> Outcome:
             nonlocal settling
@@ -99,13 +102,16 @@ class Doorstep:
         result = self._timed(perform, way)
         return replace(result, settling=True) if settling else result
 
-    def deliver_batch(self, sends: Sequence[tuple[Send, str]]) -> list[Result]:
-        """Perform deliveries of one connection and one batch in one call; one result each, in order."""
+    def deliver_batch(self, sends: Sequence[tuple[Send, str]], fence: Fence | None = None) -> list[Result]:
+        """Perform deliveries of one connection and one batch in one call; one result each, in order.
+
+        fence: as for one delivery.
+        """
         first = sends[0][0]
         batch = first.step.action.batch
         assert batch is not None
         items = [BatchItem(s.step.action, s.fields, self._call(s, key, False)) for s, key in sends]
-        way = self._way_out(first.step.connection_id, DoorMode.LIVE)
+        way = self._way_out(first.step.connection_id, DoorMode.LIVE, fence=fence)
         results: list[ItemResult] = []
 
         def perform() -> Outcome:
@@ -181,7 +187,12 @@ class Doorstep:
         )
 
     def _way_out(
-        self, connection_id: int, mode: DoorMode, can_wait: bool = False, author: Author | None = None
+        self,
+        connection_id: int,
+        mode: DoorMode,
+        can_wait: bool = False,
+        author: Author | None = None,
+        fence: Fence | None = None,
     ) -> _WayOut:
         if not connection_id:
             return _WayOut()
@@ -189,7 +200,7 @@ class Doorstep:
         try:
             opened = self._connections.open(connection_id)
             secrets = opened.secrets
-            door = self._connections.door(opened, mode)
+            door = self._connections.door(opened, mode, fence)
             client = self._connections.client(connection_id, door, mode, can_wait=can_wait, author=author)
         except AutomationError as error:
             return _WayOut(problem=error, secrets=secrets)

@@ -134,6 +134,33 @@ def test_head_and_body_leave_in_one_piece(make_pool: PoolMaker) -> None:
     assert pieces[0].endswith(b"\r\n\r\n{}")
 
 
+def test_fence_keeps_a_request_in_when_all_is_ready(make_pool: PoolMaker) -> None:
+    order: list[str] = []
+
+    def resolve(host: str, port: int, timeout_s: float) -> list[str]:
+        order.append("connected")
+        return ["127.0.0.1"]
+
+    def fence() -> None:
+        order.append("asked")
+        if len(order) > 2:
+            raise UnavailableError("It is another's.", retry_after_s=1.0)
+
+    pool = make_pool(resolve)
+    with ScriptedServer() as server:
+        door = Door(pool, connection="acme", fence=fence)
+        assert write(door, server.url("/1", host="api.example")) == 200
+        with pytest.raises(UnavailableError, match="another's") as caught:
+            write(door, server.url("/2", host="api.example"))
+        assert order == ["connected", "asked", "asked"]
+        assert caught.value.retry_after_s == 1.0
+        assert [exchange.sent for exchange in door.exchanges] == [True, False]
+        # Neither the connection nor the thread's session keeps anything of it.
+        assert write(door_of(pool), server.url("/3", host="api.example")) == 200
+    assert [request.path for request in server.requests] == ["/1", "/3"]
+    assert server.connections == 1
+
+
 # -- sessions ---------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from tests.crash.books import Books
 from tests.crash.test_kill import wait_for
+from tests.faults.conftest import FaultHouse
 from tests.faults.test_processes import assert_the_books_are_clean, changes, site
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(400)]
@@ -71,6 +73,52 @@ def test_a_worker_stopped_past_its_lease_writes_nothing_when_it_wakes(tmp_path: 
         assert sleeper.wait(timeout=40) == 0
         assert here.app.stop() == 0
         assert_the_books_are_clean(here)
+
+
+class SlowNames:
+    """Looks a name up as ever, but the first one only when it is let."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, house: FaultHouse) -> None:
+        policy = house.assembly._sessions._policy
+        self._addresses = policy.addresses
+        self._first = threading.Lock()
+        self.is_asked, self.may_answer = threading.Event(), threading.Event()
+        monkeypatch.setattr(policy, "addresses", self)
+
+    def __call__(self, host: str, port: int, timeout_s: float) -> list[str]:
+        if self._first.acquire(blocking=False):
+            self.is_asked.set()
+            assert self.may_answer.wait(60)
+        return self._addresses(host, port, timeout_s)
+
+
+@pytest.mark.parametrize("action", ["note", "profile", "person"])
+def test_a_worker_that_slept_while_it_connected_sends_nothing(
+    house: FaultHouse, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    getattr(house, action)()
+    house.thing(1)
+    names = SlowNames(monkeypatch, house)
+    sleeper = house.assembly.runner("w/1/sleeper")
+    sleeper.turn()
+    assert names.is_asked.wait(20)
+    other = house.assembly.runner("w/2/other")
+    assert other.ledger.recover() == 0
+    house.clock.advance(seconds=61)
+    assert other.ledger.recover() == 1
+    other.work_until_idle()
+    targets = (house.notebook.notes, house.clevertap.requests, house.pipedrive.requests)
+    arrived = [len(calls) for calls in targets]
+    assert sum(arrived) >= 1
+    names.may_answer.set()
+    sleeper.work_until_idle()
+    assert [len(calls) for calls in targets] == arrived
+    sleeper.abandon()
+    other.abandon()
+    # What cannot be sent twice was asked for first, and is looked for again a moment later.
+    house.later(minutes=2)
+    assert house.statuses() == ["succeeded"]
+    assert len(house.notebook.notes) + len(house.clevertap.profiles) + len(house.people()) == 1
 
 
 @pytest.mark.parametrize("role", ["worker", "web"])

@@ -42,6 +42,7 @@ from automations.engine.contracts.reaching import (
     DoorMode,
     DoorReply,
     ExchangeRecord,
+    Fence,
     Pool,
 )
 from automations.engine.contracts.triggers import NOT_YET, NotYet, Trigger, topic_fits, topic_patterns
@@ -67,6 +68,7 @@ __all__ = [
     "DoorMode",
     "DoorReply",
     "ExchangeRecord",
+    "Fence",
     "Fields",
     "Imprint",
     "InboundRequest",

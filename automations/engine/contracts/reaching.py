@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
@@ -40,6 +40,10 @@ class DoorReply(Protocol):
     def held(self) -> bool: ...
 
     def json(self) -> Any: ...
+
+
+Fence = Callable[[], None]
+"""Raises UnavailableError where a request must not leave any more. Called when its first byte would."""
 
 
 class DoorLike(Protocol):
