@@ -28,7 +28,7 @@ from tests.connectors.scripted_server import (
 )
 
 TOKEN = "t0ken-of-acme"
-QUICK = Limits(connect_s=0.5, read_s=0.4, total_s=0.8)
+QUICK = Limits(connect_s=2.0, read_s=1.0, total_s=2.0)
 EFFECTS: tuple[Literal["read", "write"], ...] = ("read", "write")
 
 

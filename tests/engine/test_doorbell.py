@@ -46,8 +46,8 @@ def test_an_instance_folder_with_a_long_path_still_has_bells(tmp_path: Path) -> 
     bell.listen("worker-1")
     ringing.ring()
     begun_s = time.monotonic()
-    bell.wait(3.0)
-    assert time.monotonic() - begun_s < 1
+    bell.wait(30.0)
+    assert time.monotonic() - begun_s < 10
     bell.close()
     ringing.close()
 

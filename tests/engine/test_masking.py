@@ -186,9 +186,9 @@ def test_clean_text_is_known_as_clean_and_stays_cheap() -> None:
     assert MASKER.is_clean(body)
     assert not MASKER.is_clean('{"api_token": 1}')
     assert not MASKER.is_clean(f"x{TOKEN}")
-    started = time.perf_counter()
+    started = time.thread_time()
     assert MASKER.text(body) == body
-    assert time.perf_counter() - started < 0.1
+    assert time.thread_time() - started < 0.1
 
 
 def test_hostile_text_takes_no_quadratic_time() -> None:
@@ -199,6 +199,6 @@ def test_hostile_text_takes_no_quadratic_time() -> None:
         "x-" * 50_000 + "key",
         "%" * 100_000,
     ):
-        started = time.perf_counter()
+        started = time.thread_time()
         MASKER.text(text)
-        assert time.perf_counter() - started < 2
+        assert time.thread_time() - started < 2

@@ -87,7 +87,7 @@ def test_guessing_does_not_hold_up_the_events(house: ToyHouse, monkeypatch: pyte
     assert checking.wait(5)
     begun_s = time.monotonic()
     house.thing(1)
-    assert time.monotonic() - begun_s < 2
+    assert time.monotonic() - begun_s < 8
     go_on.set()
     thread.join()
 

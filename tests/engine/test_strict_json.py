@@ -161,7 +161,7 @@ def test_a_usual_webhook_is_read_quickly() -> None:
 
 
 def _seconds_for(body: bytes, times: int) -> float:
-    start = time.perf_counter()
+    start = time.thread_time()
     for _ in range(times):
         loads(body)
-    return time.perf_counter() - start
+    return time.thread_time() - start

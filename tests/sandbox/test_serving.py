@@ -36,10 +36,12 @@ def answer(api: Api, raw: str) -> bytes:
 
 def test_one_connection_serves_many_requests_promptly(api: Api) -> None:
     api("GET", "/api/v2/deals")
-    started = time.monotonic()
+    took_s = []
     for _ in range(50):
+        started_s = time.monotonic()
         api("POST", "/api/v2/persons", {"name": "A"})
-    assert time.monotonic() - started < 2, "a reply that waits for the client's acknowledgement takes 40 ms"
+        took_s.append(time.monotonic() - started_s)
+    assert min(took_s) < 0.03, "a reply that waits for the client's acknowledgement takes 40 ms"
 
 
 def test_two_requests_in_one_packet_get_two_replies(api: Api) -> None:
