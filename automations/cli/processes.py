@@ -32,7 +32,7 @@ from automations.model.states import ProcessRole
 from automations.settings import Settings, load_settings
 
 RECOVER_EVERY_S = 15.0
-YOUNG_OBJECTS_MAX = 5_000
+YOUNG_OBJECTS_MAX = 25_000
 JOBS_LOOK_EVERY_S = 1.0
 JOB_DRAIN_S = 10.0
 

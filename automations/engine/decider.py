@@ -115,9 +115,9 @@ class Decider:
         self._are_few = True
 
     @property
-    def again_in_s(self) -> float:
-        """When to look again, though nothing was decided; infinite where only a nudge can bring something new."""
-        return self._turn.again_in_s
+    def is_anothers_turn(self) -> bool:
+        """Whether nothing was decided because another worker is at it."""
+        return self._turn.is_anothers
 
     def decide_pending(self, limit: int, keep: Callable[[StoredEvent, Occurrence], None]) -> int:
         """Decide the oldest undecided events. `keep` is shown each event that was read, for its run to use.
@@ -130,18 +130,16 @@ class Decider:
             if len(events := self._oldest(room)) < room:
                 self._turn.over()
                 return self._decide(events, keep)
-        while sizes := self._sizes(limit):
+        while True:
             waiting = len(self._waiting)
-            decided = 0
             with self._turn.taken() as may_decide:
-                if may_decide:
-                    decided = self._decide(self._undecided(sizes), keep)
-                    self._are_few = decided < FEW
+                sizes = self._sizes(limit) if may_decide else []
+                decided = self._decide(self._undecided(sizes), keep) if sizes else 0
+            self._are_few = may_decide and decided < FEW
+            if may_decide and not sizes:
+                self._waiting = set()
             if decided or len(self._waiting) <= waiting:
                 return decided
-        self._waiting = set()
-        self._turn.over()
-        return 0
 
     def _oldest(self, count: int) -> list[StoredEvent]:
         """Return the oldest undecided events.

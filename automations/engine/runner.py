@@ -23,6 +23,7 @@ from automations.engine.catalog import Catalog
 from automations.engine.changes import Changes, RunUpdate
 from automations.engine.connections import Connections
 from automations.engine.decider import Decider, Kinds
+from automations.engine.deciding_turn import AGAIN_S
 from automations.engine.departures import Departures
 from automations.engine.doorstep import Doorstep
 from automations.engine.guards import Guards, Limits
@@ -102,10 +103,7 @@ class Runner:
         while not stop.is_set():
             try:
                 if not self.turn():
-                    idle_s = min(IDLE_S, self._decider.again_in_s)
-                    self._homecoming.wait(
-                        idle_s if self._has_looked else max(0.0, self._look_at_s - time.monotonic())
-                    )
+                    self._homecoming.wait(self._rest_s())
             except StorageUnavailableError as error:
                 _log.warning("runner.storage_unavailable", message=error.message)
                 stop.wait(0.5)
@@ -177,17 +175,27 @@ class Runner:
             self._write(changes)
         if self._departures.end_turn():
             self._write(Changes())
-        if not (decided or taken):
+        if self._decider.is_anothers_turn:
+            self._look_at_s = time.monotonic() + AGAIN_S
+        elif not (decided or taken):
             self._look_at_s = time.monotonic() + LOOK_EVERY_S
         return bool(absorbed or decided or taken)
 
     def _is_time_to_look(self) -> bool:
         """Tell whether to ask the database for more: at once when nudged or idle, else from time to time.
 
-        While calls are in flight their threads want the interpreter, and every question waits for it.
+        While calls are in flight their threads want the interpreter, and every question waits for it. While another
+        worker decides, a nudge mostly tells of what that one is at already.
         """
         is_nudged, self._homecoming.is_nudged = self._homecoming.is_nudged, False
-        return is_nudged or not self._departures.in_flight or time.monotonic() >= self._look_at_s
+        is_free = not self._decider.is_anothers_turn and (is_nudged or not self._departures.in_flight)
+        return is_free or time.monotonic() >= self._look_at_s
+
+    def _rest_s(self) -> float:
+        """Return how long there is nothing to do unless something comes."""
+        if self._has_looked and not self._decider.is_anothers_turn:
+            return IDLE_S
+        return max(0.0, self._look_at_s - time.monotonic())
 
     def _renew_leases(self) -> None:
         now_s = self._clock.monotonic_s()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,12 +14,12 @@ from automations.engine.deciding_turn import DecidingTurn
 from automations.model.database import Database
 from tests.engine.conftest import ToyHouse
 
-pytestmark = pytest.mark.postgres
 
-
-@pytest.fixture
-def databases(postgres_url: str) -> Iterator[tuple[Database, Database]]:
-    both = Database(postgres_url), Database(postgres_url)
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Database, Database]]:
+    on_sqlite = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path / 'automations.db'}" if on_sqlite else request.getfixturevalue("postgres_url")
+    both = Database(url), Database(url)
     yield both
     for one in both:
         one.close()
@@ -29,11 +30,11 @@ def test_it_is_one_workers_turn_until_its_block_ends(databases: tuple[Database, 
     with first.taken() as first_may:
         with second.taken() as second_may:
             assert (first_may, second_may) == (True, False)
-        assert second.again_in_s < 1
-        assert first.again_in_s == math.inf
+        assert second.is_anothers
+        assert not first.is_anothers
     with second.taken() as second_may:
         assert second_may
-    assert second.again_in_s == math.inf
+    assert not second.is_anothers
     with first.taken() as first_may:
         assert first_may
 
@@ -64,8 +65,6 @@ def test_a_turn_that_failed_is_given_up(databases: tuple[Database, Database]) ->
 
 @pytest.mark.parametrize(("events", "decided"), [(FEW - 1, FEW - 1), (FEW, 0)])
 def test_only_a_few_are_decided_while_it_is_anothers_turn(house: ToyHouse, events: int, decided: int) -> None:
-    if house.assembly.database.on_sqlite:
-        pytest.skip("workers wait for each other on SQLite anyway")
     house.recipe()
     for n in range(events):
         house.thing(n)
@@ -73,3 +72,30 @@ def test_only_a_few_are_decided_while_it_is_anothers_turn(house: ToyHouse, event
         assert house.runner._decider.decide_pending(500, house.runner._loader.remember) == decided
     house.runner._decider.decide_pending(500, house.runner._loader.remember)
     assert house.statuses() == ["queued"] * events
+
+
+def test_a_file_that_cannot_be_locked_keeps_nobody_from_deciding(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'automations.db'}")
+    (tmp_path / "automations.db-deciding").mkdir()
+    with DecidingTurn(database).taken() as first_may, DecidingTurn(database).taken() as second_may:
+        assert first_may
+        assert second_may
+    database.close()
+
+
+def test_who_is_refused_looks_again_in_a_moment_and_nudges_do_not_hurry_it(house: ToyHouse) -> None:
+    house.recipe()
+    for n in range(FEW):
+        house.thing(n)
+    other = DecidingTurn(house.assembly.database)
+    with other.taken():
+        house.runner.turn()
+        assert house.runner._decider.is_anothers_turn
+        house.runner.nudge()
+        house.runner._absorb()
+        assert not house.runner._is_time_to_look()
+    assert house.statuses() == []
+    time.sleep(deciding_turn.AGAIN_S)
+    house.work()
+    assert house.statuses() == ["succeeded"] * FEW
+    assert not house.runner._decider.is_anothers_turn
