@@ -45,6 +45,10 @@ def copy_all(source: Database, target: Database, progress: Progress) -> list[Cop
     with source.connect_for_read(steady=True) as reading, target.connect_for_write() as writing:
         if not source.on_sqlite:
             reading.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        for waiting, database in ((reading, source), (writing, target)):
+            # Either stands still while the other has much to do.
+            if not database.on_sqlite:
+                waiting.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
         tables = list(_tables(reading))
         there = {table.name: table for table in _tables(writing)}
         _refuse_full(writing, there.values())

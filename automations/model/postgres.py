@@ -10,10 +10,20 @@ import select
 import time
 from typing import Any, Final
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import InvalidatePoolError
 
 _TRUSTED_S: Final = 5.0
+#: A process that stands still within a transaction, or whose machine is gone, keeps its locks no longer.
+STANDING_STILL_MS: Final = 60_000
+#: Either side finds out within a minute that the other's machine is gone; the system would wait for two hours and more.
+_KEEPALIVES: Final = {
+    "connect_timeout": 10,
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 50_000,
+}
 # `PQTRANS_IDLE`, by number: the driver is loaded only where there is a PostgreSQL.
 _IDLE: Final = 0
 # The tables of a new installation are so small that reading all of them is best, and plans are kept as they grow.
@@ -23,8 +33,14 @@ _BEGIN_UNHURRIED: Final = f"{_BEGIN}; SET LOCAL synchronous_commit=off"
 
 def postgres_engine(url: str, pool_size: int) -> Engine:
     # The last one given back is the next one taken: it has the statements prepared, and was alive a moment ago.
+    options = {name: value for name, value in _KEEPALIVES.items() if name not in make_url(url).query}
     engine = create_engine(
-        url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=10, pool_use_lifo=True
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=10,
+        pool_use_lifo=True,
+        connect_args=options,
     )
 
     @event.listens_for(engine, "connect")
@@ -32,6 +48,7 @@ def postgres_engine(url: str, pool_size: int) -> Engine:
         with dbapi.cursor() as cursor:
             cursor.execute("SET synchronous_commit = on")
             cursor.execute("SET lock_timeout = '8s'")
+            cursor.execute(f"SET idle_in_transaction_session_timeout = {STANDING_STILL_MS}")
             cursor.execute("SET timezone = 'UTC'")
         dbapi.commit()
 

@@ -64,6 +64,54 @@ def test_one_that_ends_in_the_middle_is_told_and_not_used_again(database: Databa
     assert backend(database) != number
 
 
+@pytest.mark.parametrize("way", ["write_plain", "write", "connect_for_write"])
+def test_one_that_stands_still_in_a_transaction_loses_it_and_its_locks(
+    database: Database, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    with database.write() as session:
+        session.add(Installation(name="here", value="1"))
+    monkeypatch.setattr(postgres, "STANDING_STILL_MS", 300)
+    sleeper = Database(database.url)
+    change = "UPDATE installation SET value='{}' WHERE name='here'"
+
+    def stand_still() -> None:
+        with getattr(sleeper, way)() as found:
+            connection = found.connection() if way == "write" else found
+            connection.exec_driver_sql(change.format("sleeper"))
+            # Waits for the row until the server has ended the other's transaction.
+            with database.write_plain() as other:
+                other.exec_driver_sql(change.format("other"))
+            connection.exec_driver_sql(change.format("sleeper, awake"))
+
+    with pytest.raises(StorageUnavailableError):
+        stand_still()
+    with sleeper.read_plain() as connection:
+        found = connection.exec_driver_sql("SELECT value FROM installation WHERE name='here'").scalar()
+    assert found == "other"
+    sleeper.close()
+
+
+def test_either_side_finds_out_that_the_other_is_gone(database: Database) -> None:
+    def told(url: str) -> dict[str, str]:
+        asked = Database(url)
+        raw = asked.engine.raw_connection()
+        assert raw.driver_connection is not None
+        parameters = raw.driver_connection.info.get_parameters()
+        raw.close()
+        asked.close()
+        return parameters
+
+    plain = told(database.url)
+    assert int(plain["keepalives_idle"]) + 3 * int(plain["keepalives_interval"]) <= 60
+    assert int(plain["tcp_user_timeout"]) <= 60_000
+    assert (
+        told(f"{database.url}{'&' if '?' in database.url else '?'}keepalives_idle=7")["keepalives_idle"]
+        == "7"
+    )
+    with database.read_plain() as connection:
+        assert connection.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar() == "1min"
+
+
 def test_a_plain_transaction_is_one_and_leaves_the_connection_as_it_was(database: Database) -> None:
     with contextlib.suppress(KeyError), database.write_plain() as connection:
         connection.exec_driver_sql("INSERT INTO installation (name, value) VALUES ('half', '1')")
