@@ -69,11 +69,13 @@ class _Guarded(HTTPConnection):
     def connect(self) -> None:
         try:
             super().connect()
-        except ssl.SSLCertVerificationError as error:
-            self._wire.fact = f"shows a certificate that is not valid ({error.verify_message})"
-            raise
-        except (ssl.SSLError, OSError):
-            self._wire.fact = self._wire.fact or "broke off while the secure connection was made"
+        except BaseException as error:
+            # A handshake that failed leaves a socket behind that is none any more.
+            self.close()
+            if isinstance(error, ssl.SSLCertVerificationError):
+                self._wire.fact = f"shows a certificate that is not valid ({error.verify_message})"
+            elif isinstance(error, OSError):
+                self._wire.fact = self._wire.fact or "broke off while the secure connection was made"
             raise
         assert isinstance(self.sock, DeadlineSocket | DeadlineTLSSocket)
         self.sock.wire = self._wire
@@ -87,14 +89,16 @@ class _Guarded(HTTPConnection):
         assert self.sock is not None
         self._used_at = time.monotonic()
         self._wire.leave()
-        with suppress(BrokenPipeError, ConnectionResetError):
-            # Who refuses a request may hang up before it is all there, and its answer can still be read.
-            self.sock.sendall(message)
-        answer = self._answer = http.client.HTTPResponse(self.sock, method=method)
         try:
+            with suppress(BrokenPipeError, ConnectionResetError):
+                # Who refuses a request may hang up before it is all there, and its answer can still be read.
+                self.sock.sendall(message)
+            answer = self._answer = http.client.HTTPResponse(self.sock, method=method)
             answer.begin()
         except BaseException:
-            answer.close()
+            # What was sent of it may be a part: the next request on this connection would be taken for the rest.
+            if self._answer is not None:
+                self._answer.close()
             self.close()
             raise
         if "Content-Encoding" not in answer.msg:
@@ -178,7 +182,11 @@ class DoorAdapter(HTTPAdapter):
         Redirects are not followed; nothing of the environment (proxies, `.netrc`) is used.
         """
         self.wire.begin(total_s, fence)
-        return self.send(request)
+        try:
+            return self.send(request)
+        finally:
+            # It knows the work of this call, a thousand runs at times, and a thread's next call may be far away.
+            self.wire.fence = None
 
     def send(self, request: Any, *_: Any, **__: Any) -> requests.Response:
         """Send in one write. What `requests` does around it (cookies, redirects, hooks) calls never use."""

@@ -45,9 +45,17 @@ class Wire:
         self.fact = ""
 
     def leave(self) -> None:
-        """Say that the first bytes leave now. Raises what the fence does, and then nothing has left."""
+        """Say that the first bytes leave now.
+
+        Raises, with nothing sent, what the fence does, and TimeoutError when the time is up.
+        """
         if self.fence is not None:
             self.fence()
+        try:
+            self.wait_s(self.limits.read_s)
+        except TimeoutError:
+            self.fact = "could not be connected to in the time that the whole call may take"
+            raise
         self.sent = True
 
     def wait_s(self, longest_s: float) -> float:

@@ -242,7 +242,8 @@ class Departures:
             self._inbox.put(over)
 
     def _is_leased(self, hand: Hand) -> bool:
-        return not hand.is_lost and self._clock.monotonic_s() < self._leased_until_s
+        # In this order: `renewed` marks what is lost and then sets the new end, in the middle of this perhaps.
+        return self._clock.monotonic_s() < self._leased_until_s and not hand.is_lost
 
     def _make(self, group: Group, over: CallOver) -> None:
         def fence() -> None:

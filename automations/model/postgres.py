@@ -16,7 +16,8 @@ from sqlalchemy.exc import InvalidatePoolError
 _TRUSTED_S: Final = 5.0
 #: A process that stands still within a transaction, or whose machine is gone, keeps its locks no longer.
 STANDING_STILL_MS: Final = 60_000
-#: Either side finds out within a minute that the other's machine is gone; the system would wait for two hours and more.
+#: This side finds out within a minute that the server's machine is gone, and the server by the settings below that
+#: this one is; the system would wait for two hours and more.
 _KEEPALIVES: Final = {
     "connect_timeout": 10,
     "keepalives_idle": 20,
@@ -49,6 +50,8 @@ def postgres_engine(url: str, pool_size: int) -> Engine:
             cursor.execute("SET synchronous_commit = on")
             cursor.execute("SET lock_timeout = '8s'")
             cursor.execute(f"SET idle_in_transaction_session_timeout = {STANDING_STILL_MS}")
+            for name in ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count"):
+                cursor.execute(f"SET {name} = {_KEEPALIVES[name.removeprefix('tcp_')]}")
             cursor.execute("SET timezone = 'UTC'")
         dbapi.commit()
 

@@ -1,5 +1,7 @@
 import socket
+import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -134,31 +136,32 @@ def test_head_and_body_leave_in_one_piece(make_pool: PoolMaker) -> None:
     assert pieces[0].endswith(b"\r\n\r\n{}")
 
 
-def test_fence_keeps_a_request_in_when_all_is_ready(make_pool: PoolMaker) -> None:
-    order: list[str] = []
+def test_what_is_left_of_a_request_never_joins_the_next(make_pool: PoolMaker) -> None:
+    heard: list[bytes] = []
 
-    def resolve(host: str, port: int, timeout_s: float) -> list[str]:
-        order.append("connected")
-        return ["127.0.0.1"]
+    def read_no_more_of_the_first(sock: socket.socket, over: threading.Event) -> bool:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        heard.append(sock.recv(10))
+        if len(heard) == 1:
+            over.wait()
+        return False
 
-    def fence() -> None:
-        order.append("asked")
-        if len(order) > 2:
-            raise UnavailableError("It is another's.", retry_after_s=1.0)
+    pool = make_pool()
+    with ScriptedServer(on_connect=read_no_more_of_the_first) as server:
+        with pytest.raises(OutcomeUnknownError):
+            door_of(pool).send("POST", server.url("/1"), effect="write", json={"large": "x" * 5_000_000})
+        with pytest.raises(OutcomeUnknownError):
+            write(door_of(pool), server.url("/2"))
+    assert heard == [b"POST /1 HT", b"POST /2 HT"]
 
-    pool = make_pool(resolve)
+
+def test_a_call_without_time_left_to_leave_stays_here(make_pool: PoolMaker) -> None:
     with ScriptedServer() as server:
-        door = Door(pool, connection="acme", fence=fence)
-        assert write(door, server.url("/1", host="api.example")) == 200
-        with pytest.raises(UnavailableError, match="another's") as caught:
-            write(door, server.url("/2", host="api.example"))
-        assert order == ["connected", "asked", "asked"]
-        assert caught.value.retry_after_s == 1.0
-        assert [exchange.sent for exchange in door.exchanges] == [True, False]
-        # Neither the connection nor the thread's session keeps anything of it.
-        assert write(door_of(pool), server.url("/3", host="api.example")) == 200
-    assert [request.path for request in server.requests] == ["/1", "/3"]
-    assert server.connections == 1
+        door = Door(make_pool(), connection="acme", fence=lambda: time.sleep(0.2))
+        with pytest.raises(UnavailableError, match="in the time that the whole call may take"):
+            door.send("POST", server.url(), effect="write", json={}, timeout_s=0.15)
+        assert not door.exchanges[0].sent
+    assert server.requests == []
 
 
 # -- sessions ---------------------------------------------------------------------------------------
@@ -295,3 +298,53 @@ def test_deadline_holds_over_tls_too(make_pool: PoolMaker, authority: Authority)
         with pytest.raises(OutcomeUnknownError):
             write(door, server.url())
     assert door.exchanges[0].duration_ms < 10_000
+
+
+@pytest.mark.parametrize("is_new", [True, False], ids=["new", "kept"])
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+def test_fence_keeps_a_request_in_when_all_is_ready(
+    make_pool: PoolMaker, authority: Authority, secure: bool, is_new: bool
+) -> None:
+    order: list[str] = []
+
+    def resolve(host: str, port: int, timeout_s: float) -> list[str]:
+        order.append("connected")
+        return ["127.0.0.1"]
+
+    def fence() -> None:
+        order.append("asked")
+        raise UnavailableError("It is another's.", retry_after_s=1.0)
+
+    pool = make_pool(resolve, ca_bundle=authority.bundle)
+    with ScriptedServer(tls=authority.server_context("api.example") if secure else None) as server:
+        if not is_new:
+            write(door_of(pool), server.url(host="api.example"))
+        door = Door(pool, connection="acme", fence=fence)
+        with pytest.raises(UnavailableError, match="another's") as caught:
+            write(door, server.url("/kept-in", host="api.example"))
+        assert order == ["connected", "asked"]
+        assert caught.value.retry_after_s == 1.0
+        assert not door.exchanges[0].sent
+        assert pool.adapter("acme").wire.fence is None
+        # The connection is as good as before.
+        assert write(door_of(pool), server.url("/after", host="api.example")) == 200
+    assert [request.path for request in server.requests] == ([] if is_new else ["/"]) + ["/after"]
+    # With TLS, tickets that nobody has read yet look like a connection that is over.
+    assert server.connections <= (2 if secure and is_new else 1)
+
+
+def test_a_handshake_that_broke_off_leaves_nothing_behind(make_pool: PoolMaker, authority: Authority) -> None:
+    pool = make_pool(ca_bundle=authority.bundle)
+    context = authority.server_context("127.0.0.1")
+    is_down = threading.Event()
+
+    with ScriptedServer(reply_then_hang_up, reply(), tls=context) as server:
+        assert write(door_of(pool), server.url("/1")) == 200
+        assert server.closed.acquire(timeout=5)
+        context.sni_callback = lambda *_: ssl.ALERT_DESCRIPTION_INTERNAL_ERROR if is_down.is_set() else None
+        is_down.set()
+        with pytest.raises(UnavailableError, match="while the secure connection was made"):
+            write(door_of(pool), server.url("/2"))
+        is_down.clear()
+        assert write(door_of(pool), server.url("/3")) == 200
+    assert [request.path for request in server.requests] == ["/1", "/3"]

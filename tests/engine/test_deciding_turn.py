@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from automations.engine import deciding_turn
+from automations.engine import deciding_turn, runner
 from automations.engine.decider import FEW
 from automations.engine.deciding_turn import DecidingTurn
 from automations.model.database import Database
@@ -83,11 +82,14 @@ def test_a_file_that_cannot_be_locked_keeps_nobody_from_deciding(tmp_path: Path)
     database.close()
 
 
-def test_who_is_refused_looks_again_in_a_moment_and_nudges_do_not_hurry_it(house: ToyHouse) -> None:
+def test_who_is_refused_looks_again_in_a_moment_and_nudges_do_not_hurry_it(
+    house: ToyHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     house.recipe()
     for n in range(FEW):
         house.thing(n)
     other = DecidingTurn(house.assembly.database)
+    monkeypatch.setattr(runner, "AGAIN_S", 600.0)
     with other.taken():
         house.runner.turn()
         assert house.runner._decider.is_anothers_turn
@@ -95,7 +97,8 @@ def test_who_is_refused_looks_again_in_a_moment_and_nudges_do_not_hurry_it(house
         house.runner._absorb()
         assert not house.runner._is_time_to_look()
     assert house.statuses() == []
-    time.sleep(deciding_turn.AGAIN_S)
+    assert not house.runner.turn()
+    house.runner._look_at_s -= 600.0
     house.work()
     assert house.statuses() == ["succeeded"] * FEW
     assert not house.runner._decider.is_anothers_turn

@@ -110,6 +110,10 @@ def test_either_side_finds_out_that_the_other_is_gone(database: Database) -> Non
     )
     with database.read_plain() as connection:
         assert connection.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar() == "1min"
+        # A connection by a file of this machine has no such thing, and says 0.
+        by_network = database.engine.url.host is not None
+        idle_s = connection.exec_driver_sql("SHOW tcp_keepalives_idle").scalar()
+        assert idle_s == ("20" if by_network else "0")
 
 
 def test_a_plain_transaction_is_one_and_leaves_the_connection_as_it_was(database: Database) -> None:
