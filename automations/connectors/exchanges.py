@@ -120,13 +120,13 @@ def receive(response: requests.Response, *, effect: Effect, host: str) -> tuple[
     except (HTTPError, http.client.HTTPException, OSError):
         fault, lost = "broke off", True
     if fault:
-        _leave_unread(raw)
+        leave_unread(raw)
     text = _text(b"".join(pieces)[:LARGEST_REPLY], response.headers.get("Content-Type", ""))
     status: int = response.status_code
     return Reply(status, response.headers, text, host=host, effect=effect, fault=fault), lost
 
 
-def _leave_unread(raw: Any) -> None:
+def leave_unread(raw: Any) -> None:
     """End an answer whose rest is still on its way, so that its connection carries no other call."""
     if isinstance(raw, http.client.HTTPResponse):
         # Closing it closes only what reads from the connection; this says that nothing more will be read.
@@ -154,4 +154,8 @@ def _next_piece(raw: Any) -> bytes:
 def _text(body: bytes, content_type: str) -> str:
     """Decode as UTF-8, or as one of a few harmless other charsets; broken bytes become U+FFFD."""
     match = _CHARSET.search(content_type)
-    return body.decode(match[1] if match else "utf-8", "replace")
+    try:
+        return body.decode(match[1] if match else "utf-8", "replace")
+    except LookupError:
+        # Some numbers of these families name no charset.
+        return body.decode("utf-8", "replace")

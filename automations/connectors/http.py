@@ -15,10 +15,11 @@ from enum import StrEnum
 from typing import Any
 
 import requests
+import structlog
 import urllib3.exceptions
 from requests.structures import CaseInsensitiveDict
 
-from automations.connectors.exchanges import Exchange, Reply, masker_for, receive, shown
+from automations.connectors.exchanges import Exchange, Reply, leave_unread, masker_for, receive, shown
 from automations.connectors.network_policy import NetworkPolicy, Target, read_url
 from automations.connectors.outcomes import (
     Effect,
@@ -32,6 +33,8 @@ from automations.connectors.sockets import Limits
 from automations.engine.contracts import Fence
 from automations.engine.masking import Masker
 from automations.errors import AutomationError, BlockedAddressError
+
+_log = structlog.get_logger("door")
 
 __all__ = [
     "Door",
@@ -158,6 +161,7 @@ class Door:
         started = time.perf_counter()
         adapter = self._pool.adapter(self._connection)
         request = OutgoingRequest(call.method, call.target, call.headers, call.payload.content)
+        response: requests.Response | None = None
         reply: Reply | None = None
         cause: BaseException | None = None
         failure: AutomationError | None = None
@@ -177,6 +181,15 @@ class Door:
             failure = failure_without_answer(
                 call.effect, call.target.authority, sent=wire.sent, fact=wire.fact
             )
+            cause = error
+        except Exception as error:
+            # Whatever we fail at with an answer, the call was made and must be kept as one.
+            if not adapter.wire.sent:
+                raise
+            if response is not None:
+                leave_unread(response.raw)
+            _log.warning("answer.unreadable", connection=self._connection, error=type(error).__name__)
+            failure = failure_without_answer(call.effect, call.target.authority, sent=True, fact="")
             cause = error
         self.last_reply = reply
         if failure is not None:
@@ -201,6 +214,7 @@ class Door:
                 reply.status,
                 reply.headers,
                 reply.text,
+                excerpt=call.masker.excerpt,
                 effect=call.effect,
                 host=call.target.authority,
                 connection=self._connection,

@@ -12,6 +12,7 @@ import ipaddress
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -164,12 +165,13 @@ def resolve_host(host: str, port: int, timeout_s: float) -> Sequence[str]:
         return [str(ipaddress.ip_address(host))]
     except ValueError:
         pass
+    give_up_at_s = time.monotonic() + timeout_s
     if not _resolving.acquire(timeout=timeout_s):
         raise TimeoutError("too many names are being looked up")
     answer: SimpleQueue[list[str] | OSError] = SimpleQueue()
     threading.Thread(target=_look_up, args=(host, port, answer), name="resolver", daemon=True).start()
     try:
-        found = answer.get(timeout=timeout_s)
+        found = answer.get(timeout=max(0.0, give_up_at_s - time.monotonic()))
     except Empty:
         raise TimeoutError("looking up the name took too long") from None
     if isinstance(found, OSError):

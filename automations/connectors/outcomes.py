@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, Literal
@@ -25,6 +25,7 @@ from automations.errors import (
 )
 
 Effect = Literal["read", "write"]
+Excerpt = Callable[[str, int], str]
 
 LONGEST_RETRY_AFTER_S: Final = 86_400.0
 
@@ -77,6 +78,7 @@ def failure_of_status(
     headers: Mapping[str, str],
     text: str,
     *,
+    excerpt: Excerpt,
     effect: Effect,
     host: str,
     connection: str,
@@ -84,9 +86,10 @@ def failure_of_status(
 ) -> AutomationError:
     """Return the error for a status outside 200–299.
 
-    text: the body. connection: whose owner must act on 401 and 403. now: aware, for dates in Retry-After.
+    text: the body. excerpt: masks and then cuts. connection: whose owner must act on 401 and 403.
+    now: aware, for dates in Retry-After.
     """
-    said = what_it_said(text)
+    said = what_it_said(text, excerpt)
     answered = f"{host} answered {status}" + (f": {said}" if said else "")
     retry_after_s = read_retry_after(headers.get("Retry-After"), now)
     if status in (401, 403):
@@ -119,7 +122,8 @@ def failure_of_status(
 
 
 def _is_passing(status: int) -> bool:
-    return 500 <= status < 600 and status not in _PERMANENT_5XX
+    """Tell whether a status says nothing that stays so; what is no status at all says nothing either."""
+    return not 200 <= status < 500 and status not in _PERMANENT_5XX
 
 
 def _location_host(location: str) -> str:
@@ -146,32 +150,37 @@ def read_retry_after(value: str | None, now: datetime) -> float | None:
     return min(wait_s, LONGEST_RETRY_AFTER_S) if wait_s >= 0 else None
 
 
-def what_it_said(text: str) -> str:
+def _as_it_is(text: str, limit: int) -> str:
+    return text[:limit]
+
+
+def what_it_said(text: str, excerpt: Excerpt = _as_it_is) -> str:
     """Return the reply's own words about what went wrong, on one line, at most 300 characters.
 
     From JSON, what stands under `error`, `message`, `errors` and `detail`; else the first 200 characters.
+    excerpt: returns the beginning of a text, secrets masked: one that is cut in two is known to nobody any more.
     """
     try:
         body = orjson.loads(text)
     except orjson.JSONDecodeError:
-        return _one_line(text)[:200]
-    found = _sayings(body, depth=4) if isinstance(body, dict) else []
-    return "; ".join(dict.fromkeys(found))[:300] or _one_line(text)[:200]
+        return _one_line(text, excerpt)[:200]
+    found = _sayings(body, excerpt, depth=4) if isinstance(body, dict) else []
+    return "; ".join(dict.fromkeys(found))[:300] or _one_line(text, excerpt)[:200]
 
 
-def _sayings(value: Any, depth: int) -> list[str]:
+def _sayings(value: Any, excerpt: Excerpt, depth: int) -> list[str]:
     if isinstance(value, str):
-        return [_one_line(value)] if value.strip() else []
+        return [_one_line(value, excerpt)] if value.strip() else []
     if isinstance(value, dict) and depth:
         telling = [value[key] for key in _TELLING if key in value]
-        return [said for part in telling or value.values() for said in _sayings(part, depth - 1)]
+        return [said for part in telling or value.values() for said in _sayings(part, excerpt, depth - 1)]
     if isinstance(value, list) and depth:
-        return [said for part in value[:5] for said in _sayings(part, depth - 1)]
+        return [said for part in value[:5] for said in _sayings(part, excerpt, depth - 1)]
     return []
 
 
-def _one_line(text: str) -> str:
-    visible = "".join(character if character.isprintable() else " " for character in text[:2000])
+def _one_line(text: str, excerpt: Excerpt) -> str:
+    visible = "".join(character if character.isprintable() else " " for character in excerpt(text, 2000))
     return " ".join(visible.split())
 
 

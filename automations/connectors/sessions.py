@@ -33,6 +33,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.util.ssl_ import create_urllib3_context
 
 from automations.clock import Clock, SystemClock
+from automations.connectors.answers import Answer
 from automations.connectors.network_policy import NetworkPolicy, Target
 from automations.connectors.sockets import DeadlineSocket, DeadlineTLSSocket, Limits, Wire, dial
 from automations.engine.contracts import Fence
@@ -93,7 +94,7 @@ class _Guarded(HTTPConnection):
             with suppress(BrokenPipeError, ConnectionResetError):
                 # Who refuses a request may hang up before it is all there, and its answer can still be read.
                 self.sock.sendall(message)
-            answer = self._answer = http.client.HTTPResponse(self.sock, method=method)
+            answer = self._answer = Answer(self.sock, method=method)
             answer.begin()
         except BaseException:
             # What was sent of it may be a part: the next request on this connection would be taken for the rest.
@@ -130,7 +131,11 @@ class _Guarded(HTTPConnection):
 
     @property
     def is_connected(self) -> bool:
-        return time.monotonic() - self._used_at < _IDLE_S and super().is_connected
+        if time.monotonic() - self._used_at >= _IDLE_S:
+            return False
+        # What has come already and was not asked for would be read as the next answer.
+        has_more = isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0
+        return not has_more and super().is_connected
 
 
 class _GuardedTLS(_Guarded, HTTPSConnection):

@@ -73,6 +73,7 @@ class StoredMemory(DirectoryLike):
         self._lists: dict[str, Any] | None = None
         self._lock = threading.Lock()
         self._here: dict[str, _Turn] = {}
+        self._held: dict[str, str] = {}
         self._budget = Budget(database, clock, connection_id)
 
     # -- lists
@@ -147,10 +148,26 @@ class StoredMemory(DirectoryLike):
         with self._turn_here(key):
             holder = f"{self._worker} {secrets.token_hex(8)}".lstrip()
             self._take(key, holder)
+            self._held[holder] = key
             try:
                 yield
             finally:
+                del self._held[holder]
                 self._give_back(key, holder)
+
+    def renew_holds(self) -> None:
+        """Keep what is held just now: looking a record up page by page may take longer than a hold lasts.
+
+        Called as often as leases are renewed. Who stands still longer than that has lost its lease before its hold.
+        """
+        held = list(self._held.items())
+        if not held:
+            return
+        until = micros(self._clock.now() + HELD_AT_MOST)
+        sql = self._database.sql("UPDATE exclusive SET until=? WHERE connection_id=? AND key=? AND holder=?")
+        with self._database.connect_for_write() as connection:
+            for holder, key in held:
+                connection.exec_driver_sql(sql, (until, self._connection_id, storable_key(key), holder))
 
     @contextmanager
     def _turn_here(self, key: str) -> Iterator[None]:

@@ -202,6 +202,11 @@ class Connections(OpenedConnections):
             connection_id, StoredMemory(self._database, self._clock, connection_id, self.worker)
         )
 
+    def renew_holds(self) -> None:
+        """Keep what calls under way hold for themselves in their accounts. Raises StorageUnavailableError."""
+        for memory in list(self._directories.values()):
+            memory.renew_holds()
+
     def door(
         self, opened: OpenedConnection, mode: DoorMode = DoorMode.LIVE, fence: Fence | None = None
     ) -> DoorLike:

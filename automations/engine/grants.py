@@ -170,28 +170,45 @@ class Grants:
                 f"Reconnect it: {opened.kind.title} does not accept its permission any more. It was taken back, or "
                 "was not used for too long. Press Reconnect on its page."
             )
-            self._end(opened.id, reason)
-            raise CredentialsError(reason) from None
+            if self._end(opened.id, reason, was=grant):
+                raise CredentialsError(reason) from None
+            return self._given_meanwhile(opened.id)
         fresh = Grant.from_answer(said, micros(self._clock.now()), refresh_token=grant.refresh_token)
-        self._keep(opened.id, fresh)
-        return fresh.access_token
+        if self._keep(opened.id, fresh, was=grant):
+            return fresh.access_token
+        return self._given_meanwhile(opened.id)
+
+    def _given_meanwhile(self, connection_id: int) -> str:
+        """Return what a person gave while a refresh was under way. Raises CredentialsError where they disconnected."""
+        opened = self._connections.open_anew(connection_id)
+        if opened.grant is None:
+            raise CredentialsError(opened.state_reason or NOT_YET)
+        return opened.grant.access_token
 
     # -- keeping
 
-    def _keep(self, connection_id: int, grant: Grant) -> None:
+    def _keep(self, connection_id: int, grant: Grant, *, was: Grant | None = None) -> bool:
+        """Store a permission; False where `was` is given and not the one that stands there any more."""
         with self._connections.changing(connection_id) as (row, sealed):
+            if was is not None and Grant.read(sealed.get(SEALED_AS, "")) != was:
+                return False
             # A refresh is no news; a first permission lets a waiting connection go on.
             if SEALED_AS not in sealed and row.state == ConnectionState.PAUSED:
                 row.state, row.state_reason, row.hold_until = ConnectionState.OK, "", None
             sealed[SEALED_AS] = grant.write()
+        return True
 
-    def _end(self, connection_id: int, reason: str) -> None:
+    def _end(self, connection_id: int, reason: str, *, was: Grant | None = None) -> bool:
+        """Forget the permission; False where `was` is given and not the one that stands there any more."""
         with self._connections.changing(connection_id) as (row, sealed):
+            if was is not None and Grant.read(sealed.get(SEALED_AS, "")) != was:
+                return False
             sealed.pop(SEALED_AS, None)
             if row.state != ConnectionState.STOPPED:
                 row.state, row.state_reason = ConnectionState.PAUSED, reason
             name = row.name
         signals.tell("connection-paused", connection_id=connection_id, name=name, reason=reason)
+        return True
 
 
 def _oauth(opened: OpenedConnection) -> OAuth:

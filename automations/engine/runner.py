@@ -11,6 +11,7 @@ import math
 import random
 import threading
 import time
+from collections.abc import Collection
 from datetime import datetime
 
 import structlog
@@ -71,6 +72,7 @@ class Runner:
         catalog = Catalog(database, registry)
         self.ledger = Ledger(database, clock, owner)
         connections.worker = owner
+        self._connections = connections
         kinds = Kinds(database, registry)
         guards = Guards(database, clock, limits)
         self._decider = Decider(database, registry, connections, catalog, self.ledger, kinds, guards)
@@ -201,7 +203,10 @@ class Runner:
         now_s = self._clock.monotonic_s()
         if self._in_hand and now_s - self._renewed_s <= RENEW_EVERY_S:
             return
-        lost = self.ledger.renew(self._in_hand.run_ids) if self._in_hand else ()
+        lost: Collection[int] = ()
+        if self._in_hand:
+            lost = self.ledger.renew(self._in_hand.run_ids)
+            self._connections.renew_holds()
         self._departures.renewed(now_s, lost)
         self._renewed_s = now_s
 

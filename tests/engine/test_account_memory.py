@@ -72,6 +72,38 @@ def test_a_dead_holder_is_passed_over_after_its_time(house: ToyHouse) -> None:
     assert dead._taken("deal:1", "me")
 
 
+def test_a_hold_lasts_as_long_as_its_worker_renews_it(house: ToyHouse) -> None:
+    connections, other = house.assembly.connections, memory(house)
+    mine = connections.directory(other._connection_id)
+    with mine.alone("deal:1"):
+        for _ in range(12):
+            house.clock.advance(seconds=15)
+            connections.renew_holds()
+        assert not other._taken("deal:1", "somebody else")
+        house.clock.advance(seconds=121)
+        assert other._taken("deal:1", "somebody else")
+        # It is another's now, and renewing takes nothing back.
+        connections.renew_holds()
+    assert not mine._taken("deal:1", "me again")
+    house.clock.advance(seconds=121)
+    assert mine._taken("deal:1", "me again")
+
+
+def test_a_worker_renews_holds_with_its_leases(house: ToyHouse) -> None:
+    house.recipe()
+    house.thing(1)
+    house.target.gate = threading.Event()
+    house.runner.turn()
+    other = memory(house)
+    with house.assembly.connections.directory(other._connection_id).alone("deal:1"):
+        for _ in range(10):
+            house.clock.advance(seconds=16)
+            house.runner.turn()
+        assert not other._taken("deal:1", "somebody else")
+    house.target.gate.set()
+    house.work()
+
+
 def test_a_test_run_remembers_nothing(house: ToyHouse) -> None:
     real = memory(house)
     real.put("users", [1])
