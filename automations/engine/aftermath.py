@@ -36,6 +36,8 @@ class Coordinator(Protocol):
 
     def hold(self, connection_id: int, until: datetime) -> None: ...
 
+    def holds(self, hand: Hand) -> bool: ...
+
 
 class Aftermath:
     """Used by the coordinating thread; everything it decides goes into the turn's changes."""
@@ -58,10 +60,13 @@ class Aftermath:
 
     def delivered(self, found: Delivered, changes: Changes) -> None:
         hand, outcome = found.hand, found.result.outcome
-        changes.held[hand.run_id] = hand.claim
         error = outcome if isinstance(outcome, AutomationError) else None
         weight = 1 / max(1, found.result.batch_size)
         self._availability.answered(found.send.step.connection_id, error, weight)
+        if not self._runner.holds(hand):
+            # Its lease was over meanwhile: whoever has the run now settles what became of this.
+            return
+        changes.held[hand.run_id] = hand.claim
         if isinstance(outcome, AutomationError):
             self._failed(found, outcome, changes)
             return
@@ -161,6 +166,8 @@ class Aftermath:
 
     def looked_up(self, found: LookedUp, changes: Changes) -> None:
         for index, hand in enumerate(found.hands):
+            if not self._runner.holds(hand):
+                continue
             changes.held[hand.run_id] = hand.claim
             if found.error is not None:
                 self._look_up_failed(hand, found.error, changes, len(found.hands))

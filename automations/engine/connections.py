@@ -30,6 +30,7 @@ from automations.engine.contracts import (
 )
 from automations.engine.footprints import Author, Footprints
 from automations.engine.grants import NOT_YET, SEALED_AS, Grants, TokenCalls
+from automations.engine.held_runs import turned
 from automations.engine.opened_connections import OpenedConnection as OpenedConnection
 from automations.engine.opened_connections import OpenedConnections
 from automations.engine.registry import Registry, nearest
@@ -134,8 +135,9 @@ class Connections(OpenedConnections):
                 raise InputError(
                     f"{name!r} is used by {', '.join(users)}. Change or remove these recipes first."
                 )
+            here = [row.id, turned(row.id or 0)]
             if any(
-                session.exec(select(table.id).where(col(table.connection_id) == row.id).limit(1)).first()
+                session.exec(select(table.id).where(col(table.connection_id).in_(here)).limit(1)).first()
                 for table in (Event, Run)
             ):
                 raise InputError(

@@ -119,8 +119,15 @@ class Decider:
         """Whether nothing was decided because another worker is at it."""
         return self._turn.is_anothers
 
-    def decide_pending(self, limit: int, keep: Callable[[StoredEvent, Occurrence], None]) -> int:
+    def decide_pending(
+        self,
+        limit: int,
+        keep: Callable[[StoredEvent, Occurrence], None],
+        between: Callable[[], None] = lambda: None,
+    ) -> int:
         """Decide the oldest undecided events. `keep` is shown each event that was read, for its run to use.
+
+        between: called after each event, for what must not wait until all are decided.
 
         Returns how many were decided; fewer than `limit` means that nothing is left but what waits for a reply, or
         that another worker is deciding.
@@ -129,12 +136,12 @@ class Decider:
             room = min(FEW, limit) + len(self._waiting)
             if len(events := self._oldest(room)) < room:
                 self._turn.over()
-                return self._decide(events, keep)
+                return self._decide(events, keep, between)
         while True:
             waiting = len(self._waiting)
             with self._turn.taken() as may_decide:
                 sizes = self._sizes(limit) if may_decide else []
-                decided = self._decide(self._undecided(sizes), keep) if sizes else 0
+                decided = self._decide(self._undecided(sizes), keep, between) if sizes else 0
             self._are_few = may_decide and decided < FEW
             if may_decide and not sizes:
                 self._waiting = set()
@@ -153,7 +160,12 @@ class Decider:
                 StoredEvent.of(row) for row in connection.exec_driver_sql(self._database.sql(sql), (count,))
             ]
 
-    def _decide(self, events: list[StoredEvent], keep: Callable[[StoredEvent, Occurrence], None]) -> int:
+    def _decide(
+        self,
+        events: list[StoredEvent],
+        keep: Callable[[StoredEvent, Occurrence], None],
+        between: Callable[[], None],
+    ) -> int:
         self._waiting = set()
         if not events:
             return 0
@@ -166,6 +178,7 @@ class Decider:
                 decided.append(found)
             else:
                 readable.append((event, found))
+            between()
         facts = self._made.facts(
             [(one.id, one.connection_id, one.record_key, one.origin) for one, _ in readable]
         )
@@ -175,6 +188,7 @@ class Decider:
             if event.id in ready:
                 keep(event, seen.occurrence)
                 decided.append(self._decided(event, seen, facts))
+                between()
         if decided:
             self._store(self._guards.checked(sorted(decided, key=lambda one: one.event_id)))
         return len(decided)

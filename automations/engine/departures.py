@@ -196,19 +196,30 @@ class Departures:
 
     def call_over(self, over: CallOver) -> None:
         for hand, _ in over.group:
-            self._flying.pop(hand.run_id, None)
+            # A run that was lost and claimed again may be under way anew.
+            if self._flying.get(hand.run_id) is hand:
+                del self._flying[hand.run_id]
         self._in_flight[over.connection_id] -= 1
         self._subjects.home(over.connection_id, over.group)
 
     def renewed(self, at_s: float, lost: Collection[int] = ()) -> None:
         """Note that the leases of all that is in hand were renewed, but for the runs that are another worker's now.
 
-        at_s: the monotonic clock just before. From `LEASE` after it nothing leaves that has not left.
+        Those are forgotten here, or marked where a calling thread has them. at_s: the monotonic clock just before.
+        From `LEASE` after it nothing leaves that has not left.
         """
+        if lost:
+            self._forget(lost)
+        self._leased_until_s = at_s + LEASE.total_seconds()
+
+    def _forget(self, lost: Collection[int]) -> None:
         for run_id in lost:
             if run_id in self._flying:
                 self._flying[run_id].is_lost = True
-        self._leased_until_s = at_s + LEASE.total_seconds()
+        for connection_id, waiting in self._ready.items():
+            self._ready[connection_id] = deque(pair for pair in waiting if pair[0].run_id not in lost)
+        for hands in self._to_look_up.values():
+            hands[:] = [hand for hand in hands if hand.run_id not in lost]
 
     def start_look_ups(self, held: Collection[int]) -> None:
         """Start look-ups as far as there is room; those of one recipe and connection go together."""

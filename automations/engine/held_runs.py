@@ -50,16 +50,23 @@ def let_held_go(database: Database, connection: Statements, recipe_id: int) -> i
 def cancel_held(database: Database, connection: Statements, recipe_id: int, now: int) -> int:
     """End the held runs of a recipe; return how many. now: microseconds."""
     lanes = Lanes(database)
-    marks = "SELECT id FROM run WHERE recipe_id=? AND status='queued' AND connection_id<0 ORDER BY id"
-    ids = [row[0] for row in connection.exec_driver_sql(database.sql(marks), (recipe_id,))]
+    held = "SELECT id FROM run WHERE recipe_id=? AND status='queued' AND connection_id<0 ORDER BY id"
+    ids = [row[0] for row in connection.exec_driver_sql(database.sql(held), (recipe_id,))]
     for start in range(0, len(ids), _BATCH):
         chunk = ids[start : start + _BATCH]
-        left = lanes.of_runs(connection, chunk)
-        lanes.lock(connection, left)
-        sql = _CANCEL.format(marks=", ".join("?" * len(chunk)))
+        lanes.lock(connection, lanes.of_runs(connection, chunk))
+        # Behind one that is under way nobody's turn begins with this.
+        left = _lanes_led(database, connection, chunk)
+        sql = _CANCEL.format(marks=marks(chunk))
         connection.exec_driver_sql(database.sql(sql), (now, *chunk))
         lanes.let_next_go(connection, left, now)
     return len(ids)
+
+
+def _lanes_led(database: Database, connection: Statements, run_ids: Sequence[int]) -> list[str]:
+    """Return the lanes in which one of these runs stands in front."""
+    sql = _LED.format(marks=marks(run_ids))
+    return [row[0] for row in connection.exec_driver_sql(database.sql(sql), tuple(run_ids))]
 
 
 _HOLDING = "SELECT recipe_id FROM stop WHERE over_at IS NULL AND kind='fuse' AND recipe_id IN ({marks}){lock}"
@@ -67,6 +74,10 @@ _HOLDING = "SELECT recipe_id FROM stop WHERE over_at IS NULL AND kind='fuse' AND
 _LET_GO = """
 UPDATE run SET connection_id=-1-connection_id, reason='', reason_kind=''
 WHERE recipe_id=? AND status='queued' AND connection_id<0
+"""
+
+_LED = """
+SELECT DISTINCT lane FROM run WHERE id IN ({marks}) AND claimable_at IS NOT NULL AND lane IS NOT NULL ORDER BY lane
 """
 
 _CANCEL = """

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
+
+from automations.engine.changes import Claim
 
 
 class InHand:
     """Used by the coordinating thread."""
 
     def __init__(self) -> None:
-        self._runs: dict[int, tuple[int, int]] = {}
+        self._runs: dict[int, tuple[Claim, int, int]] = {}
         self._count: dict[int, int] = defaultdict(int)
         self.bytes = 0
 
@@ -24,29 +27,43 @@ class InHand:
         """Return how many runs are in hand for a connection."""
         return self._count[connection_id]
 
-    def take(self, run_id: int, connection_id: int, weight: int) -> None:
-        """Count a run with a connection. weight: bytes of its event's payload."""
-        self._runs[run_id] = (connection_id, weight)
+    def take(self, claim: Claim, connection_id: int, weight: int) -> None:
+        """Count a run with a connection, once however often it is claimed. weight: bytes of its event's payload."""
+        self._forget(claim.run_id)
+        self._runs[claim.run_id] = (claim, connection_id, weight)
         self._count[connection_id] += 1
         self.bytes += weight
 
     def has(self, run_id: int) -> bool:
         return run_id in self._runs
 
-    def is_for(self, run_id: int, connection_id: int) -> bool:
+    def holds(self, claim: Claim) -> bool:
+        """Tell whether a run is in hand by this claim, and not by a later one or none."""
+        found = self._runs.get(claim.run_id)
+        return found is not None and found[0].counter == claim.counter
+
+    def is_for(self, claim: Claim, connection_id: int) -> bool:
         """Tell whether a run is counted with this connection."""
-        return self._runs.get(run_id, (None,))[0] == connection_id
+        return self.holds(claim) and self._runs[claim.run_id][1] == connection_id
 
-    def turn_to(self, run_id: int, connection_id: int) -> None:
+    def turn_to(self, claim: Claim, connection_id: int) -> None:
         """Count a run with the connection that it talks to next."""
-        _, weight = self._runs.get(run_id, (0, 0))
-        self.let_go(run_id)
-        self.take(run_id, connection_id, weight)
+        weight = self._runs[claim.run_id][2] if self.holds(claim) else 0
+        self.take(claim, connection_id, weight)
 
-    def let_go(self, run_id: int) -> None:
-        """Forget a run that is in nobody's hands, or in another worker's."""
+    def let_go(self, claim: Claim) -> None:
+        """Forget a run that is in nobody's hands, or in another worker's; not one that was claimed anew since."""
+        if self.holds(claim):
+            self._forget(claim.run_id)
+
+    def lose(self, run_ids: Iterable[int]) -> None:
+        """Forget runs that are another worker's by now."""
+        for run_id in run_ids:
+            self._forget(run_id)
+
+    def _forget(self, run_id: int) -> None:
         found = self._runs.pop(run_id, None)
         if found is not None:
-            connection_id, weight = found
+            _, connection_id, weight = found
             self._count[connection_id] -= 1
             self.bytes -= weight

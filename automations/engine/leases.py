@@ -10,6 +10,7 @@ from typing import Any
 from automations.clock import Clock
 from automations.engine.blame import after_death
 from automations.engine.changes import Claim
+from automations.errors import StorageUnavailableError
 from automations.model.columns import load_json, micros
 from automations.model.database import Database
 from automations.model.many import among
@@ -74,6 +75,8 @@ class Leases:
         abandoned that nobody renewed for its whole length, watched from here: call this every some seconds. The
         wall clock says nothing, it may jump and differ from machine to machine.
         """
+        if dead_owner is None:
+            self._see_that_writing_goes()
         with self._database.read_plain() as connection:
             held = connection.exec_driver_sql(_HELD).all()
         if dead_owner is not None:
@@ -89,6 +92,15 @@ class Leases:
             now = micros(self._clock.now())
             rows = [(str(RunStatus.QUEUED), now, marks_of[row[0]], *row[:3]) for row in abandoned]
             return int(connection.exec_driver_sql(self._sql(_TAKE_BACK), rows).rowcount)
+
+    def _see_that_writing_goes(self) -> None:
+        """While nobody can write, nobody can renew either: that time counts against nobody."""
+        try:
+            with self._database.write_plain(durable=False) as connection:
+                connection.exec_driver_sql("UPDATE run SET lease_until=lease_until WHERE 1=0")
+        except StorageUnavailableError:
+            self._leases_seen_s = {}
+            raise
 
     def _end_holds(self, dead_owner: str) -> None:
         """End what a dead worker kept for itself in accounts; its runs come back and need it."""

@@ -45,6 +45,7 @@ DECIDE_MAX = 500
 ABSORB_MAX = 2_000
 IDLE_S = 1.0
 RENEW_EVERY_S = 15.0
+ALIVE_EVERY_S = 1.0
 DRAIN_S = 25.0
 LOOK_EVERY_S = 0.02
 
@@ -89,7 +90,7 @@ class Runner:
         self._writing = Writing(self.ledger, self._departures, self._availability, self._in_hand.let_go)
         jitter = random.Random()  # noqa: S311 - jitter, not secrecy
         self._aftermath = Aftermath(connections, clock, jitter, self, self._availability)
-        self._renewed_s = clock.monotonic_s()
+        self._renewed_s = self._alive_s = clock.monotonic_s()
         self._look_at_s = -math.inf
         self._has_looked = False
         self._clock_watch: ClockWatch | None = None
@@ -159,21 +160,22 @@ class Runner:
 
     def turn(self) -> bool:
         """Do everything that can be done now; return whether anything was."""
-        self._workforce.keep_up(self._departures.calls)
-        self._renew_leases()
+        self._keep_alive()
         self._watch_clock()
         self._writing.finish()
         absorbed = self._absorb()
         self._has_looked = self._is_time_to_look()
         if not self._has_looked:
             return bool(absorbed)
-        decided = self._decider.decide_pending(DECIDE_MAX, self._loader.remember)
+        decided = self._decider.decide_pending(DECIDE_MAX, self._loader.remember, self._stay_alive)
         taken = 0
         self._departures.begin_turn(more_to_come=decided >= DECIDE_MAX)
         for hands, changes in self._taking.take():
             taken += len(changes.held)
             for hand in hands:
-                self.move(hand, changes)
+                if self.holds(hand):
+                    self.move(hand, changes)
+                self._stay_alive()
             self._write(changes)
         if self._departures.end_turn():
             self._write(Changes())
@@ -199,6 +201,23 @@ class Runner:
             return IDLE_S
         return max(0.0, self._look_at_s - time.monotonic())
 
+    def _keep_alive(self) -> None:
+        """Beat and renew where it is time. Raises StorageUnavailableError."""
+        self._workforce.keep_up(self._departures.calls)
+        self._renew_leases()
+        self._alive_s = self._clock.monotonic_s()
+
+    def _stay_alive(self) -> None:
+        """The same in the middle of long work, so that a slow recipe costs nobody a lease; once a second is enough."""
+        if self._clock.monotonic_s() - self._alive_s < ALIVE_EVERY_S:
+            return
+        try:
+            self._keep_alive()
+        except StorageUnavailableError as error:
+            # What was done of this turn is not written yet, and is not to be lost for that.
+            _log.warning("runner.not_renewed", message=error.message)
+            self._alive_s = self._clock.monotonic_s()
+
     def _renew_leases(self) -> None:
         now_s = self._clock.monotonic_s()
         if self._in_hand and now_s - self._renewed_s <= RENEW_EVERY_S:
@@ -207,7 +226,10 @@ class Runner:
         if self._in_hand:
             lost = self.ledger.renew(self._in_hand.run_ids)
             self._connections.renew_holds()
+        for run_id in lost:
+            _log.warning("run.lease_lost", run_id=run_id)
         self._departures.renewed(now_s, lost)
+        self._in_hand.lose(lost)
         self._renewed_s = now_s
 
     def _watch_clock(self) -> None:
@@ -259,7 +281,7 @@ class Runner:
         connections where its runs come from.
         """
         target = hand.walk.target_connection_id
-        if not self._in_hand.is_for(hand.run_id, target):
+        if not self._in_hand.is_for(hand.claim, target):
             most = (
                 0
                 if self._availability.is_tried_alone(target)
@@ -268,17 +290,21 @@ class Runner:
             if self._in_hand.count(target) >= most:
                 self.suspend(hand, self._clock.now(), "other work goes first", "room", changes)
                 return
-            self._in_hand.turn_to(hand.run_id, target)
+            self._in_hand.turn_to(hand.claim, target)
         if isinstance(move, Send):
             self._departures.add(hand, move)
         else:
             self._departures.add_look_up(hand, move.connection_id)
 
+    def holds(self, hand: Hand) -> bool:
+        """Tell whether a run is still in this worker's hands, by this very claim."""
+        return self._in_hand.holds(hand.claim)
+
     def end(self, hand: Hand, end: End, changes: Changes) -> None:
         index, memory = hand.walk.step_index, hand.walk.memory
         update = RunUpdate(hand.claim, end.status, end.reason, end.reason_kind, index, 0, None, memory)
         changes.updates.append(update)
-        self._in_hand.let_go(hand.run_id)
+        self._in_hand.let_go(hand.claim)
 
     def suspend(self, hand: Hand, at: datetime, reason: str, kind: str, changes: Changes) -> None:
         """Give the run back to the database until `at`; its lane waits with it."""
@@ -288,7 +314,7 @@ class Runner:
         changes.updates.append(
             RunUpdate(hand.claim, RunStatus.WAITING, reason, kind, walk.step_index, target, at, walk.memory)
         )
-        self._in_hand.let_go(hand.run_id)
+        self._in_hand.let_go(hand.claim)
 
     def hold(self, connection_id: int, until: datetime) -> None:
         """Let nothing leave for a connection before `until`; what waits here goes back to the database."""

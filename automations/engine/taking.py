@@ -117,7 +117,7 @@ class Taking:
             if isinstance(one, Unusable):
                 changes.updates.append(_parked(one))
             else:
-                self._in_hand.take(one.run_id, one.claim.connection_id, one.weight)
+                self._in_hand.take(one.claim, one.claim.connection_id, one.weight)
                 hands.append(one)
         yield hands, changes
 

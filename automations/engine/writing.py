@@ -14,7 +14,7 @@ import structlog
 
 from automations.engine import signals
 from automations.engine.availability import Availability
-from automations.engine.changes import Changes, Opening, RunUpdate
+from automations.engine.changes import Changes, Claim, Opening, RunUpdate
 from automations.engine.departures import Departures
 from automations.engine.gathering import Group
 from automations.engine.hands import Hand
@@ -36,7 +36,7 @@ class Writing:
         ledger: Ledger,
         departures: Departures,
         availability: Availability,
-        let_go: Callable[[int], None],
+        let_go: Callable[[Claim], None],
     ) -> None:
         self._ledger = ledger
         self._departures = departures
@@ -110,7 +110,7 @@ class Writing:
     def _tell(self, changes: Changes, lost: set[int]) -> None:
         for run_id in lost:
             _log.warning("run.lease_lost", run_id=run_id)
-            self._let_go(run_id)
+            self._let_go(changes.held[run_id])
         for closing in changes.closings:
             if closing.status == DeliveryStatus.PARKED and closing.run_id not in lost:
                 signals.tell("delivery-parked", run_id=closing.run_id, message=closing.reason)

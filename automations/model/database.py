@@ -103,19 +103,20 @@ class Database:
         is ever lost from the middle.
         """
         with self._plain() as (connection, cursor):
-            if self.on_sqlite:
-                if not durable:
-                    cursor.execute("PRAGMA synchronous=NORMAL")
-                begin_immediate(cursor, BUSY_TIMEOUT_MS)
-            else:
-                postgres.begin(cursor, durable=durable)
             try:
+                if self.on_sqlite:
+                    if not durable:
+                        cursor.execute("PRAGMA synchronous=NORMAL")
+                    begin_immediate(cursor, BUSY_TIMEOUT_MS)
+                else:
+                    postgres.begin(cursor, durable=durable)
                 yield connection
                 cursor.connection.commit()
             except BaseException:
                 cursor.connection.rollback()
                 raise
             finally:
+                # Also where the lock was not free: whoever has this connection next relies on it.
                 if not self.on_sqlite:
                     postgres.end(cursor.connection)
                 elif not durable:

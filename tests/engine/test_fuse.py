@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from automations.engine.fuse import RUNS_MAX
-from automations.engine.stops import Stops
-from automations.errors import InputError, NotFoundError
-from tests.engine.conftest import ToyHouse
+from automations.engine.stops import FUSE, Stops
+from automations.errors import InputError, NotFoundError, RejectedError, UnavailableError
+from tests.engine.conftest import ToyHouse, target_name
 from tests.engine.toy import arrival
 
 
@@ -146,3 +146,41 @@ def test_what_was_decided_while_a_person_let_it_go_on_is_not_left_behind(house: 
     storm(house, 1, first=101)
     assert stops(house).open() == []
     assert house.target.texts()[-3:] == [f"1/{RUNS_MAX}", "1/100", "1/101"]
+
+
+def test_dropping_held_runs_lets_nobody_pass_one_that_is_under_way(house: ToyHouse) -> None:
+    recipe_id = house.recipe()
+    house.target.next_errors.append(RejectedError("no"))
+    house.thing(1, 0)
+    house.work()
+    house.target.errors_for["1/1"] = [UnavailableError("down", retry_after_s=600)]
+    house.thing(1, 1)
+    house.work()
+    house.assembly.stops.tell(recipe_id, FUSE, "thing:1", "too many")
+    house.thing(1, 2)
+    house.work()
+    house.assembly.manual.try_now(1)
+    house.assembly.stops.end("note", drop=True)
+    house.work()
+    # The first stands behind the second, which is to be tried again in ten minutes.
+    assert house.target.texts() == []
+    assert house.statuses() == ["queued", "waiting", "cancelled"]
+    house.clock.advance(minutes=11)
+    house.work()
+    house.work()
+    assert sorted(house.target.texts()) == ["1/0", "1/1"]
+
+
+def test_a_connection_that_held_runs_talk_to_stays(house: ToyHouse) -> None:
+    settings = {"target": target_name(house.target), "token": "s3cret-token-2"}
+    house.assembly.connections.save("toy", "other", settings)
+    recipe_id = house.recipe(steps=[house.step(connection="other")])
+    house.assembly.stops.tell(recipe_id, FUSE, "thing:1", "too many")
+    house.thing(1, 0)
+    house.work()
+    house.recipe()
+    with pytest.raises(InputError, match="has events in the history"):
+        house.assembly.connections.remove("other")
+    house.assembly.stops.end("note")
+    house.work()
+    assert house.statuses() == ["succeeded"]

@@ -157,6 +157,24 @@ def test_sqlite_is_set_as_the_promises_need(tmp_path: Path) -> None:
     database.close()
 
 
+def test_a_write_that_found_no_lock_leaves_the_connection_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "BUSY_TIMEOUT_MS", 30)
+    database = Database(f"sqlite:///{tmp_path / 'automations.db'}")
+
+    def refused() -> None:
+        with database.write_plain(durable=False):
+            pass
+
+    with database.connect_for_write(), pytest.raises(StorageUnavailableError):
+        refused()
+    for _ in range(4):
+        with database.write_plain() as connection:
+            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+    database.close()
+
+
 def test_only_who_migrates_loads_what_migrates() -> None:
     code = "import sys, automations.assembly, automations.web.app; sys.exit('alembic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
