@@ -87,6 +87,7 @@ def show(figures: Sequence[Figure], facts: Mapping[str, str]) -> None:
 
 def keep(folder: Path, figures: Sequence[Figure], facts: Mapping[str, str]) -> None:
     """Write a whole run into the folder's three files."""
+    folder.mkdir(parents=True, exist_ok=True)
     document = {"machine": dict(facts), "figures": [_as_json(figure) for figure in figures]}
     (folder / "last.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     _into_readme(folder / "README.md", figures, facts)
