@@ -150,11 +150,7 @@ def read_retry_after(value: str | None, now: datetime) -> float | None:
     return min(wait_s, LONGEST_RETRY_AFTER_S) if wait_s >= 0 else None
 
 
-def _as_it_is(text: str, limit: int) -> str:
-    return text[:limit]
-
-
-def what_it_said(text: str, excerpt: Excerpt = _as_it_is) -> str:
+def what_it_said(text: str, excerpt: Excerpt) -> str:
     """Return the reply's own words about what went wrong, on one line, at most 300 characters.
 
     From JSON, what stands under `error`, `message`, `errors` and `detail`; else the first 200 characters.

@@ -94,10 +94,10 @@ def test_the_readme_keeps_its_words_around_the_table(tmp_path: Path) -> None:
 
 def test_the_command_measures_prints_and_leaves_nothing_behind(tmp_path: Path) -> None:
     before = set((ROOT / "instance").glob("bench-*"))
-    words = [sys.executable, "-m", "bench", "--quick", "--only", "test-run", "--keep", str(tmp_path)]
+    words = [sys.executable, "-m", "bench", "--quick", "--only", "test-run", "--keep", str(tmp_path / "kept")]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=90, check=True)
     assert "test-run of a gallery recipe" in done.stdout
-    (figure,) = json.loads((tmp_path / "last.json").read_text())["figures"]
+    (figure,) = json.loads((tmp_path / "kept" / "last.json").read_text())["figures"]
     assert figure["key"] == "test_run_ms"
     assert set((ROOT / "instance").glob("bench-*")) <= before
 

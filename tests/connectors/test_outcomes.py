@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from automations.connectors.outcomes import parse_json, read_retry_after, what_it_said
+from automations.engine.masking import Masker
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 
@@ -52,14 +53,14 @@ def test_retry_after_dates_are_exact(seconds: int) -> None:
     ],
 )
 def test_the_replys_own_words_are_found(text: str, said: str) -> None:
-    assert what_it_said(text) == said
+    assert what_it_said(text, Masker(()).excerpt) == said
 
 
 @given(
     st.text() | st.recursive(st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)).map(json.dumps)
 )
 def test_what_it_said_is_short_printable_and_never_raises(text: str) -> None:
-    said = what_it_said(text)
+    said = what_it_said(text, Masker(()).excerpt)
     assert len(said) <= 300
     assert said.isprintable()
 

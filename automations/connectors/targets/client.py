@@ -81,8 +81,10 @@ class TargetClient:
 
     def said(self, body: Any) -> str:
         """Return the service's own reason, masked and cut, for a message."""
-        text = body if isinstance(body, str) else what_it_said(orjson.dumps(body, default=str).decode())
-        return self._masker.text(text)[:300].rstrip(". ")
+        excerpt = self._masker.excerpt
+        if isinstance(body, str):
+            return excerpt(body, 300).rstrip(". ")
+        return what_it_said(orjson.dumps(body, default=str).decode(), excerpt).rstrip(". ")
 
     def last_exchange(self) -> JsonObject | None:
         """Return the call that was made last, masked; None when none came to the door."""
