@@ -42,7 +42,8 @@ class Fuse:
         checked: list[DecidedEvent] = []
         for event in decided:
             runs = [self._checked(run, event.event_id in counted, paused, here) for run in event.runs]
-            checked.append(replace(event, runs=runs) if event.runs else event)
+            is_same = all(one is run for one, run in zip(runs, event.runs, strict=True))
+            checked.append(event if is_same else replace(event, runs=runs))
         return checked
 
     def _checked(

@@ -45,6 +45,10 @@ _NUMERIC: Final = re.compile(r"[0-9.eE+-]+")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_=-]*")
 
 
+_KEY_REMEMBERED: Final = 40
+_KEYS_REMEMBERED: Final = 1_000
+
+
 @lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
     """Say whether a header, key or parameter of this name holds a secret."""
@@ -62,6 +66,7 @@ class Masker:
         self._known = sorted({secret for secret in secrets if len(secret) >= _SHORTEST})
         self._plain = tuple({form for secret in self._known for form in _plain_forms(secret)})
         self._base64 = tuple({core for secret in self._known for core in _base64_cores(secret)})
+        self._keys: dict[str, str] = {}
         self._numeric = any(_NUMERIC.fullmatch(secret) for secret in self._known)
         # One character of UTF-8 takes at most four bytes, each three characters long when percent-encoded.
         self._reach = 12 * max(map(len, self._known), default=0)
@@ -123,7 +128,15 @@ class Masker:
         return self.text(str(value))
 
     def _key(self, key: Any) -> Any:
-        return self.text(key) if isinstance(key, str) else key
+        """Keys come again in record after record; what was found out about short ones is remembered."""
+        if not isinstance(key, str):
+            return key
+        known = self._keys.get(key)
+        if known is None:
+            known = self.text(key)
+            if len(key) <= _KEY_REMEMBERED and len(self._keys) < _KEYS_REMEMBERED:
+                self._keys[key] = known
+        return known
 
     def _entry(self, key: Any, entry: Any, levels: int) -> Any:
         if not (isinstance(key, str) and is_secret_name(key)):

@@ -202,3 +202,9 @@ def test_hostile_text_takes_no_quadratic_time() -> None:
         started = time.thread_time()
         MASKER.text(text)
         assert time.thread_time() - started < 2
+
+
+def test_a_key_that_comes_again_is_masked_again() -> None:
+    masker = Masker(["Zebra4711"])
+    for _ in range(2):
+        assert masker.value({"Zebra4711": 1, "plain": 2, "x" * 100: 3}) == {MASK: 1, "plain": 2, "x" * 100: 3}

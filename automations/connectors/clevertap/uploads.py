@@ -118,14 +118,12 @@ class UploadBatch(Batch):
         if reply.malformed:
             errors = [errors[0] or RejectedError("CleverTap could not read this record.", code="400")]
         shared = client.last_exchange()
+        # One that was taken shows no twin's refusal, so all that were show the same.
+        all_well = client.masked({**reply.body, "unprocessed": []}) if reply.body else None
         return [
-            (
-                parcel,
-                ItemResult(
-                    error or _outcome(parcel),
-                    _own_part(parcel, reply.body, shared, len(call), client, taken=error is None),
-                ),
-            )
+            (parcel, ItemResult(_outcome(parcel), _own_part(parcel, all_well, shared, len(call), client)))
+            if error is None
+            else (parcel, ItemResult(error, _refused_part(parcel, reply.body, shared, len(call), client)))
             for parcel, error in zip(call, errors, strict=True)
         ]
 
@@ -190,7 +188,9 @@ def _failed(
         # Nothing of this call was taken; its next try meets the refusal first and pauses the connection.
         error = UnavailableError(error.message, whole_connection=True)
     shared = client.last_exchange()
-    return [(parcel, ItemResult(error, _own_part(parcel, {}, shared, len(call), client))) for parcel in call]
+    return [
+        (parcel, ItemResult(error, _own_part(parcel, None, shared, len(call), client))) for parcel in call
+    ]
 
 
 def _held_back(
@@ -204,21 +204,28 @@ def _held_back(
     return [(parcel, ItemResult(held)) for parcel in call]
 
 
+def _refused_part(
+    parcel: _Parcel, body: JsonObject, shared: JsonObject | None, together: int, client: ClevertapClient
+) -> JsonObject | None:
+    """Return the exchange as a refused record saw it."""
+    reply = client.masked({**body, "unprocessed": entries_for(parcel.upload.record, body)}) if body else None
+    return _own_part(parcel, reply, shared, together, client)
+
+
 def _own_part(
     parcel: _Parcel,
-    body: JsonObject,
+    reply: JsonObject | None,
     shared: JsonObject | None,
     together: int,
     client: ClevertapClient,
-    *,
-    taken: bool = False,
 ) -> JsonObject | None:
-    """Return the exchange as this record saw it: its own line of the request and of the reply."""
+    """Return the exchange as this record saw it: its own line of the request and of the reply.
+
+    reply: masked already; None where there is nothing of its own to show.
+    """
     if shared is None:
         return None
-    record = parcel.upload.record
-    own = {**shared, "body": {"d": [client.masked(record)]}, "batch_size": together}
-    if shared["sent"] and body:
-        # One that was taken shows no twin's refusal.
-        own["reply"] = client.masked({**body, "unprocessed": [] if taken else entries_for(record, body)})
+    own = {**shared, "body": {"d": [client.masked(parcel.upload.record)]}, "batch_size": together}
+    if shared["sent"] and reply is not None:
+        own["reply"] = reply
     return own

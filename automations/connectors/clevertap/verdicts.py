@@ -55,6 +55,8 @@ def verdicts(
     if body.get("status") == "fail" and not refused:
         return [_whole_refusal(body, client)] * len(records)
     found: list[DeliveryError | None] = [None] * len(records)
+    if not refused and not _some_untold(body, len(records)):
+        return found
     open_places = _Places(records)
     unplaced = 0
     for entry in refused:
