@@ -222,9 +222,12 @@ class Intake:
 
     def _commit(self, group: list[_HandedIn]) -> None:
         try:
-            with self._connection.write() as connection:
-                stored = insert_events(connection, [row for one in group for row in one.rows])
-                note_hops(connection, stored, [hops for one in group for hops in one.hops])
+            rows = [row for one in group for row in one.rows]
+            hops = [count for one in group for count in one.hops]
+            is_one = len(rows) <= GROUP_MAX and not any(hops)
+            with self._connection.write(one_statement=is_one) as connection:
+                stored = insert_events(connection, rows)
+                note_hops(connection, stored, hops)
         except BaseException as error:  # noqa: BLE001 - everybody in it must hear of it
             for one in group:
                 told(one.tell, error)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Collection, Iterable, Sequence
 
+from automations.model.arrays import bigints, texts
 from automations.model.database import Database
 from automations.model.many import among
 from automations.model.statements import Statements
@@ -32,7 +33,7 @@ WHERE id IN (SELECT (SELECT MIN(id) FROM run WHERE lane=one.lane) FROM unnest(%b
 
 _LOCK = """
 SELECT pg_advisory_xact_lock_shared(%s, %s)
-UNION ALL SELECT pg_advisory_xact_lock(%s, key) FROM unnest(%b::int[]) AS one(key)
+UNION ALL SELECT pg_advisory_xact_lock(%s, key::int) FROM unnest(%b::bigint[]) AS one(key)
 """
 
 
@@ -56,7 +57,7 @@ class Lanes:
         # In one order everywhere, so that two transactions never wait for each other: an array is read from its
         # beginning, and nothing in this statement could be done in another order.
         keys = sorted({zlib.crc32(lane.encode()) for lane in lanes})
-        connection.exec_driver_sql(_LOCK, (*_EVERY_LANE, _ONE_LANE, [key - 2**31 for key in keys]))
+        connection.exec_driver_sql(_LOCK, (*_EVERY_LANE, _ONE_LANE, bigints([key - 2**31 for key in keys])))
 
     def occupied(self, connection: Statements, lanes: Sequence[str]) -> set[str]:
         """Return those of the lanes that have any run in them."""
@@ -87,7 +88,7 @@ class Lanes:
         if self._on_sqlite:
             connection.exec_driver_sql(_PROMOTE, [(now, lane) for lane in which])
         else:
-            connection.exec_driver_sql(_PROMOTE_ALL, (now, which))
+            connection.exec_driver_sql(_PROMOTE_ALL, (now, texts(which)))
 
 
 def _chunks(items: Sequence[object]) -> Iterable[Sequence[object]]:

@@ -23,13 +23,15 @@ class KeptConnection:
         self._cursor: Any = None
 
     @contextmanager
-    def write(self) -> Iterator[Statements]:
+    def write(self, *, one_statement: bool = False) -> Iterator[Statements]:
         """Yield the connection in a write transaction, on disk when the block ends.
 
+        one_statement: whether nothing but one statement is run in it.
         Raises StorageUnavailableError as `Database.write` does. A connection with which anything failed is given back.
         """
         if not self._database.on_sqlite:
-            with self._database.write_plain() as connection:
+            writing = self._database.write_one_plain if one_statement else self._database.write_plain
+            with writing() as connection:
                 yield connection
             return
         try:

@@ -13,6 +13,8 @@ from typing import Any, Final
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import InvalidatePoolError
 
+from automations.model import arrays
+
 _TRUSTED_S: Final = 5.0
 #: A process that stands still within a transaction, or whose machine is gone, keeps its locks no longer.
 STANDING_STILL_MS: Final = 60_000
@@ -46,7 +48,10 @@ def postgres_engine(url: str, pool_size: int) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _configure(dbapi: Any, _record: Any) -> None:
+        arrays.register(dbapi)
         with dbapi.cursor() as cursor:
+            # Arrays are written in it, whatever the database or the environment prefers.
+            cursor.execute("SET client_encoding = 'UTF8'")
             cursor.execute("SET synchronous_commit = on")
             cursor.execute("SET lock_timeout = '8s'")
             cursor.execute(f"SET idle_in_transaction_session_timeout = {STANDING_STILL_MS}")
@@ -69,6 +74,19 @@ def postgres_engine(url: str, pool_size: int) -> Engine:
             dialect.do_ping(dbapi)
         except dialect.dbapi.Error as error:
             raise InvalidatePoolError from error
+
+    return engine
+
+
+def engine_for_single_statements(url: str, pool_size: int) -> Engine:
+    """Return an engine whose connections are set up for good as `begin` sets up a transaction."""
+    engine = postgres_engine(url, pool_size)
+
+    @event.listens_for(engine, "connect")
+    def _configure(dbapi: Any, _record: Any) -> None:
+        with dbapi.cursor() as cursor:
+            cursor.execute("SET enable_seqscan = off")
+        dbapi.commit()
 
     return engine
 
