@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from threading import RLock
 
 import structlog
 from sqlmodel import Session, col, select
@@ -55,7 +56,7 @@ class BrokenRecipe:
 
 
 class Catalog:
-    """Used by one thread."""
+    """Used by two threads: one decides, the other goes on with what was decided."""
 
     def __init__(self, database: Database, registry: Registry) -> None:
         self._database = database
@@ -63,6 +64,8 @@ class Catalog:
         self._generation = ""
         self._wanting: dict[tuple[int, str], list[CompiledRecipe | BrokenRecipe]] = {}
         self._compiled: dict[int, CompiledRecipe] = {}
+        # What is compiled while everything is forgotten must be forgotten, too.
+        self._compiling = RLock()
 
     def refresh(self) -> None:
         """Forget everything if any recipe was published or switched, or any connection saved, since."""
@@ -70,9 +73,10 @@ class Catalog:
             sql = self._database.sql("SELECT value FROM installation WHERE name=?")
             generation = str(connection.exec_driver_sql(sql, (_GENERATION,)).scalar() or "0")
         if generation != self._generation:
-            self._wanting.clear()
-            self._compiled.clear()
-            self._generation = generation
+            with self._compiling:
+                self._wanting.clear()
+                self._compiled.clear()
+                self._generation = generation
 
     def wanting(self, connection_id: int, trigger_keys: Sequence[str]) -> list[CompiledRecipe | BrokenRecipe]:
         """Return the recipes that are on and wait for one of these triggers of this connection, by recipe id."""
@@ -102,6 +106,10 @@ class Catalog:
         known = self._compiled.get(version_id)
         if known is not None:
             return known
+        with self._compiling:
+            return self._compiled.get(version_id) or self._read(version_id)
+
+    def _read(self, version_id: int) -> CompiledRecipe | BrokenRecipe:
         with self._database.read() as session:
             version = session.get(RecipeVersion, version_id)
             if version is None:

@@ -64,6 +64,14 @@ class Claim:
 
 
 @dataclass
+class Room:
+    """What a worker takes for itself as it decides. left: how many runs more, by connection. claims: what it took."""
+
+    left: dict[int, int] = field(default_factory=dict)
+    claims: list[Claim] = field(default_factory=list)
+
+
+@dataclass
 class Opening:
     """A delivery about to be sent (`delivery_id` None: a new row), or closed at once without a call."""
 
@@ -139,6 +147,15 @@ class Changes:
 
     def __bool__(self) -> bool:
         return bool(self.openings or self.closings or self.updates)
+
+    @property
+    def is_departure(self) -> bool:
+        """Whether nothing is in it but new deliveries that are opened."""
+        return (
+            bool(self.openings)
+            and not (self.closings or self.updates)
+            and all(opening.delivery_id is None for opening in self.openings)
+        )
 
     def of_run(self, run_id: int) -> Changes:
         """Return the part that is about one run."""

@@ -12,7 +12,7 @@ import structlog
 from sqlmodel import col, select
 
 from automations.engine.catalog import BrokenRecipe, Catalog
-from automations.engine.changes import DecidedEvent, NewRun
+from automations.engine.changes import DecidedEvent, NewRun, Room
 from automations.engine.compiled import CompiledRecipe
 from automations.engine.connections import Connections
 from automations.engine.context import Envelope, build_context, iso
@@ -90,7 +90,7 @@ class Kinds:
 
 
 class Decider:
-    """Used by one thread."""
+    """Used by one thread at a time. finds_few: whether no more than a few waited at the last look."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class Decider:
         self._made = MadeEvents(database)
         self._turn = DecidingTurn(database)
         self._waiting: set[int] = set()
-        self._are_few = True
+        self.finds_few = True
 
     @property
     def is_anothers_turn(self) -> bool:
@@ -124,25 +124,27 @@ class Decider:
         limit: int,
         keep: Callable[[StoredEvent, Occurrence], None],
         between: Callable[[], None] = lambda: None,
+        room: Room | None = None,
     ) -> int:
         """Decide the oldest undecided events. `keep` is shown each event that was read, for its run to use.
 
-        between: called after each event, for what must not wait until all are decided.
+        between: called after each event, for what must not wait until all are decided. room: how many of the new
+        runs become this worker's at once; they are noted there.
 
         Returns how many were decided; fewer than `limit` means that nothing is left but what waits for a reply, or
         that another worker is deciding.
         """
-        if self._are_few:
-            room = min(FEW, limit) + len(self._waiting)
-            if len(events := self._oldest(room)) < room:
+        if self.finds_few:
+            few = min(FEW, limit) + len(self._waiting)
+            if len(events := self._oldest(few)) < few:
                 self._turn.over()
-                return self._decide(events, keep, between)
+                return self._decide(events, keep, between, room)
         while True:
             waiting = len(self._waiting)
             with self._turn.taken() as may_decide:
                 sizes = self._sizes(limit) if may_decide else []
-                decided = self._decide(self._undecided(sizes), keep, between) if sizes else 0
-            self._are_few = may_decide and decided < FEW
+                decided = self._decide(self._undecided(sizes), keep, between, room) if sizes else 0
+            self.finds_few = may_decide and decided < FEW
             if may_decide and not sizes:
                 self._waiting = set()
             if decided or len(self._waiting) <= waiting:
@@ -165,6 +167,7 @@ class Decider:
         events: list[StoredEvent],
         keep: Callable[[StoredEvent, Occurrence], None],
         between: Callable[[], None],
+        room: Room | None,
     ) -> int:
         self._waiting = set()
         if not events:
@@ -190,20 +193,20 @@ class Decider:
                 decided.append(self._decided(event, seen, facts))
                 between()
         if decided:
-            self._store(self._guards.checked(sorted(decided, key=lambda one: one.event_id)))
+            self._store(self._guards.checked(sorted(decided, key=lambda one: one.event_id)), room)
         return len(decided)
 
-    def _store(self, decided: list[DecidedEvent]) -> None:
+    def _store(self, decided: list[DecidedEvent], room: Room | None) -> None:
         """Store the verdicts; one that cannot be stored keeps nobody else's back."""
         try:
-            self._ledger.decide(decided)
+            self._ledger.decide(decided, room)
         except StorageUnavailableError:
             raise
         except Exception as error:  # noqa: BLE001 - said beside the event
             _log.exception("decide.not_stored", events=len(decided))
             if len(decided) > 1:
                 for one in decided:
-                    self._store([one])
+                    self._store([one], room)
                 return
             problem = f"its verdicts could not be stored ({type(error).__name__}); report this"
             self._ledger.decide([DecidedEvent(decided[0].event_id, "", [], [], problem=problem)])

@@ -157,9 +157,12 @@ class Departures:
         if self._in_flight[connection_id]:
             self._gathering.crowded(connection_id)
 
-    def end_turn(self) -> bool:
-        """Return whether a batch that stayed for more shall leave now, because no more came."""
-        return self._gathering.end_turn() and any(self._ready.values())
+    def end_turn(self, *, is_settled: bool = True) -> bool:
+        """Return whether a batch that stayed for more shall leave now, because no more came.
+
+        is_settled: False while it is not known yet whether more comes.
+        """
+        return self._gathering.end_turn(is_settled=is_settled) and any(self._ready.values())
 
     def take_held(self, held: Collection[int]) -> list[tuple[int, Hand]]:
         """Return and forget what waits for connections that nothing may leave for."""

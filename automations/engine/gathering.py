@@ -47,8 +47,15 @@ class Gathering:
         """Something came for this connection."""
         self._fed.add(connection_id)
 
-    def end_turn(self) -> bool:
-        """Let what was not fed in this turn leave; return whether that may be any."""
+    def end_turn(self, *, is_settled: bool = True) -> bool:
+        """Let what was not fed in this turn leave; return whether that may be any.
+
+        is_settled: False where this turn could not bring more yet; then what stays goes on staying.
+        """
+        if self._more and not is_settled:
+            self._staying |= self._fed
+            self._fed = set()
+            return False
         staying = self._fed if self._more else set()
         released = bool((self._staying | self._fed) - staying)
         self._staying, self._fed = staying, set()

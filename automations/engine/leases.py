@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +19,18 @@ from automations.model.states import RunStatus
 
 LEASE = timedelta(seconds=60)
 CHUNK = 500
+
+
+@dataclass(frozen=True)
+class Taker:
+    """Who takes new runs for itself as they are inserted. until: when the lease ends, in microseconds as stored.
+
+    room: how many it takes at most, by connection; what it took is subtracted.
+    """
+
+    owner: str
+    until: int
+    room: dict[int, int]
 
 
 class Leases:

@@ -13,15 +13,16 @@ from dataclasses import replace
 from typing import Any
 
 from automations.clock import Clock
-from automations.engine.changes import Changes, Claim, Closing, DecidedEvent, Opening, RunUpdate
+from automations.engine.changes import Changes, Claim, Closing, DecidedEvent, Opening, Room, RunUpdate
 from automations.engine.held_runs import held_still
 from automations.engine.lanes import Lanes
-from automations.engine.leases import Leases, in_chunks
+from automations.engine.leases import LEASE, Leases, Taker, in_chunks
 from automations.engine.made_events import MadeEvents
 from automations.engine.newcomers import Newcomers
+from automations.model.arrays import bigints
 from automations.model.columns import dump_json, micros, storable
 from automations.model.database import Database
-from automations.model.many import INTEGER, TEXT, Column, among, insert, update
+from automations.model.many import INTEGER, TEXT, Column, among, by_column, insert, unnested, update
 from automations.model.statements import Statements
 from automations.model.states import DeliveryStatus
 
@@ -43,33 +44,40 @@ class Ledger(Leases):
 
     # -- deciding
 
-    def decide(self, decided: Sequence[DecidedEvent]) -> int:
+    def decide(self, decided: Sequence[DecidedEvent], room: Room | None = None) -> None:
         """Store verdicts and new runs; events that another worker decided meanwhile are left out.
 
-        Returns how many runs are ready to be claimed.
+        Runs that there is room for become this worker's with it, and are noted there.
         """
-        now = micros(self._clock.now())
+        clock_now = self._clock.now()
+        now, taker = micros(clock_now), None
+        if room is not None:
+            taker = Taker(self.owner, micros(clock_now + LEASE), dict(room.left))
         # Verdicts that a power failure takes back are made again: no call can have followed them.
         with self._database.write_plain(durable=False) as connection:
+            mine = self._verdicts(connection, decided, now)
+            if not mine:
+                return
+            runs = held_still(self._database, connection, [run for event in mine for run in event.runs])
+            claims = self._newcomers.insert(connection, runs, now, taker)
+        if room is not None and taker is not None:
+            room.left = taker.room
+            room.claims += claims
+
+    def _verdicts(
+        self, connection: Statements, decided: Sequence[DecidedEvent], now: int
+    ) -> Sequence[DecidedEvent]:
+        """Store the verdicts on events that nobody has decided yet; return those."""
+        if self._database.on_sqlite or any(one.taking is not None for one in decided):
             open_ids = self._still_undecided(connection, [event.event_id for event in decided])
             mine = self._not_told_yet(connection, [one for one in decided if one.event_id in open_ids])
-            if not mine:
-                return 0
-            _DECIDE.run(
-                connection,
-                [
-                    (
-                        now,
-                        storable(e.label),
-                        _json(e.passed_over) if e.passed_over else None,
-                        storable(e.problem),
-                        e.event_id,
-                    )
-                    for e in mine
-                ],
-            )
-            runs = held_still(self._database, connection, [run for event in mine for run in event.runs])
-            return self._newcomers.insert(connection, runs, now)
+            if mine:
+                _DECIDE.run(connection, [_verdict_row(one, now) for one in mine])
+            return mine
+        # In the order of their ids, as everywhere.
+        rows = [_verdict_row(one, now) for one in sorted(decided, key=lambda one: one.event_id)]
+        changed = {event_id for (event_id,) in _DECIDE_OPEN.returned(connection, rows)}
+        return [one for one in decided if one.event_id in changed]
 
     def _not_told_yet(
         self, connection: Statements, decided: Sequence[DecidedEvent]
@@ -103,12 +111,32 @@ class Ledger(Leases):
         (run, step, item).
         """
         now = micros(self._clock.now())
+        if not self._database.on_sqlite and changes.is_departure:
+            return self._depart(changes, now)
         with self._database.write_plain(durable=bool(changes.openings or changes.closings)) as connection:
             kept = self._kept(connection, changes.held)
             self._close(connection, [c for c in changes.closings if c.run_id in kept], now)
             ids = self._open(connection, [o for o in changes.openings if o.run_id in kept], now)
             self._release(connection, [u for u in changes.updates if u.claim.run_id in kept], kept, now)
         return set(changes.held) - kept.keys(), ids
+
+    def _depart(self, changes: Changes, now: int) -> tuple[set[int], dict[tuple[int, int, int], int]]:
+        """Write what only opens deliveries, in one statement, which is a transaction of its own.
+
+        One that is closed refuses all: the others are opened then, but nobody is told, and opening them again, each
+        run alone, is the same as once.
+        """
+        held = sorted(changes.held)
+        claims = bigints(held), bigints([changes.held[run_id].counter for run_id in held])
+        rows = by_column(_DELIVERY.values(), [_opening_row(o, now) for o in changes.openings])
+        with self._database.write_one_plain() as connection:
+            found = connection.exec_driver_sql(_DEPART, (*claims, self.owner, *rows)).all()
+        kept = {run_id for delivery_id, run_id, *_ in found if delivery_id is None}
+        ids = {
+            (run_id, *place): delivery_id for delivery_id, run_id, *place in found if delivery_id is not None
+        }
+        _refuse_closed(len(ids), sum(o.run_id in kept for o in changes.openings))
+        return set(held) - kept, ids
 
     def _kept(self, connection: Statements, held: dict[int, Claim]) -> dict[int, str | None]:
         """Return those runs that are still this worker's, each with its lane, and keep them so."""
@@ -191,6 +219,11 @@ def _refuse_closed(opened: int, wanted: int) -> None:
         raise RuntimeError(f"{wanted - opened} of {wanted} deliveries to be opened are closed or gone")
 
 
+def _verdict_row(one: DecidedEvent, now: int) -> tuple[Any, ...]:
+    passed_over = _json(one.passed_over) if one.passed_over else None
+    return now, storable(one.label), passed_over, storable(one.problem), one.event_id
+
+
 def _opening_row(o: Opening, now: int) -> tuple[Any, ...]:
     sending = o.status == DeliveryStatus.SENDING
     return (
@@ -200,21 +233,35 @@ def _opening_row(o: Opening, now: int) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-_DECIDE = update(
-    "event",
-    [Column("decided_at"), Column("label", TEXT), Column("passed_over", TEXT), Column("problem", TEXT)],
-)
+_VERDICT = (Column("decided_at"), Column("label", TEXT), Column("passed_over", TEXT), Column("problem", TEXT))
+_DECIDE = update("event", _VERDICT)
+_DECIDE_OPEN = update("event", _VERDICT, where="event.decided_at IS NULL", then="RETURNING event.id")
 
-_OPEN = insert(
-    "delivery",
-    {
+_DELIVERY = {
         "run_id": INTEGER, "step_index": INTEGER, "item_index": INTEGER, "step_name": TEXT, "action": TEXT,
         "connection_id": INTEGER, "status": TEXT, "reason": TEXT, "reason_kind": TEXT, "fields": TEXT, "outputs": TEXT,
         "idempotency_key": TEXT, "attempts": INTEGER, "created_at": INTEGER, "closed_at": INTEGER, "item_key": TEXT,
-    },
+    }  # fmt: skip
+_UNLESS_CLOSED = (
     "ON CONFLICT (run_id, step_index, item_index) DO UPDATE SET status=excluded.status "
-    "WHERE delivery.status<>'succeeded' RETURNING id, run_id, step_index, item_index",
-)  # fmt: skip
+    "WHERE delivery.status<>'succeeded' RETURNING id, run_id, step_index, item_index"
+)
+
+_OPEN = insert("delivery", _DELIVERY, _UNLESS_CLOSED)
+
+# First the runs that are still this worker's, without a delivery, then what was opened.
+_DEPART = f"""
+WITH kept AS (
+  SELECT run.id FROM run JOIN unnest(%b::bigint[], %b::bigint[]) AS held(id, counter)
+    ON run.id=held.id AND run.lease_counter=held.counter
+  WHERE run.lease_owner=%s ORDER BY run.id FOR UPDATE OF run
+), opened AS (
+  INSERT INTO delivery ({", ".join(_DELIVERY)}) SELECT {", ".join(_DELIVERY)}
+  FROM {unnested(_DELIVERY.values())} AS v({", ".join(_DELIVERY)}, place)
+  WHERE v.run_id IN (SELECT id FROM kept) ORDER BY place {_UNLESS_CLOSED}
+)
+SELECT NULL, id, 0, 0 FROM kept UNION ALL SELECT id, run_id, step_index, item_index FROM opened
+"""  # noqa: S608 - names only
 
 _OPEN_AGAIN = update(
     "delivery",

@@ -24,6 +24,7 @@ from automations.engine.catalog import Catalog
 from automations.engine.changes import Changes, RunUpdate
 from automations.engine.connections import Connections
 from automations.engine.decider import Decider, Kinds
+from automations.engine.deciding import Deciding
 from automations.engine.deciding_turn import AGAIN_S
 from automations.engine.departures import Departures
 from automations.engine.doorstep import Doorstep
@@ -41,7 +42,6 @@ from automations.errors import StorageUnavailableError
 from automations.model.database import Database
 from automations.model.states import DeliveryStatus, RunStatus
 
-DECIDE_MAX = 500
 ABSORB_MAX = 2_000
 IDLE_S = 1.0
 RENEW_EVERY_S = 15.0
@@ -74,10 +74,11 @@ class Runner:
         self.ledger = Ledger(database, clock, owner)
         connections.worker = owner
         self._connections = connections
-        kinds = Kinds(database, registry)
         guards = Guards(database, clock, limits)
-        self._decider = Decider(database, registry, connections, catalog, self.ledger, kinds, guards)
-        self._loader = Loader(database, kinds, catalog)
+        self._decider = Decider(
+            database, registry, connections, catalog, self.ledger, Kinds(database, registry), guards
+        )
+        self._loader = Loader(database, Kinds(database, registry), catalog)
         self._homecoming = Homecoming()
         self._workforce = workforce or Alone()
         doorstep = Doorstep(connections, clock)
@@ -87,6 +88,7 @@ class Runner:
         self._taking = Taking(
             self.ledger, self._loader, self._departures, self._availability, self._in_hand, clock
         )
+        self._deciding = Deciding(self._decider, self._loader, self._taking, clock, self.nudge)
         self._writing = Writing(self.ledger, self._departures, self._availability, self._in_hand.let_go)
         jitter = random.Random()  # noqa: S311 - jitter, not secrecy
         self._aftermath = Aftermath(connections, clock, jitter, self, self._availability)
@@ -103,6 +105,7 @@ class Runner:
 
     def run_forever(self, stop: threading.Event) -> None:
         """Turn until `stop` is set, then let the calls in flight come home."""
+        self._deciding.go_beside()
         while not stop.is_set():
             try:
                 if not self.turn():
@@ -119,11 +122,13 @@ class Runner:
         while True:
             handed_back = self._handed_back()
             late = self._clock.monotonic_s() >= deadline_s
-            if late or (handed_back and not self._departures.in_flight and self._homecoming.is_over):
+            is_quiet = not self._departures.in_flight and not self._deciding.is_under_way
+            if late or (handed_back and is_quiet and self._homecoming.is_over):
                 break
             self._homecoming.wait(0.2)
         if not self._departures.in_flight:
             self._workforce.leave()
+        self._deciding.close()
         self._departures.close()
 
     def _handed_back(self) -> bool:
@@ -131,6 +136,7 @@ class Runner:
         try:
             self._workforce.keep_up(self._departures.calls)
             self._absorb()
+            self._take_over_verdicts()
             changes = Changes()
             self._taking.give_back(changes)
             for hand in self._departures.take_all():
@@ -140,6 +146,14 @@ class Runner:
             _log.warning("runner.storage_unavailable", message=error.message)
             return False
         return True
+
+    def _take_over_verdicts(self) -> None:
+        try:
+            self._deciding.finish()
+        except StorageUnavailableError:
+            raise
+        except Exception:  # noqa: BLE001 - what is in hand is given back whatever became of deciding
+            _log.exception("decide.failed_at_the_end")
 
     def work_until_idle(self, timeout_s: float = 30.0) -> None:
         """Turn until nothing is due and nothing is in flight. Raises TimeoutError."""
@@ -156,6 +170,7 @@ class Runner:
 
     def abandon(self) -> None:
         """Forget everything in memory, as a killed process does, for tests of recovery."""
+        self._deciding.close()
         self._departures.close(wait=True)
 
     def turn(self) -> bool:
@@ -167,9 +182,9 @@ class Runner:
         self._has_looked = self._is_time_to_look()
         if not self._has_looked:
             return bool(absorbed)
-        decided = self._decider.decide_pending(DECIDE_MAX, self._loader.remember, self._stay_alive)
-        taken = 0
-        self._departures.begin_turn(more_to_come=decided >= DECIDE_MAX)
+        decided, taken = self._deciding.look(self._stay_alive), 0
+        self._renew_what_was_decided()
+        self._departures.begin_turn(more_to_come=self._deciding.more_to_come)
         for hands, changes in self._taking.take():
             taken += len(changes.held)
             for hand in hands:
@@ -177,9 +192,9 @@ class Runner:
                     self.move(hand, changes)
                 self._stay_alive()
             self._write(changes)
-        if self._departures.end_turn():
+        if self._departures.end_turn(is_settled=self._deciding.is_news):
             self._write(Changes())
-        if self._decider.is_anothers_turn:
+        if self._deciding.is_anothers:
             self._look_at_s = time.monotonic() + AGAIN_S
         elif not (decided or taken):
             self._look_at_s = time.monotonic() + LOOK_EVERY_S
@@ -192,12 +207,12 @@ class Runner:
         worker decides, a nudge mostly tells of what that one is at already.
         """
         is_nudged, self._homecoming.is_nudged = self._homecoming.is_nudged, False
-        is_free = not self._decider.is_anothers_turn and (is_nudged or not self._departures.in_flight)
+        is_free = not self._deciding.is_anothers and (is_nudged or not self._departures.in_flight)
         return is_free or time.monotonic() >= self._look_at_s
 
     def _rest_s(self) -> float:
         """Return how long there is nothing to do unless something comes."""
-        if self._has_looked and not self._decider.is_anothers_turn:
+        if self._has_looked and not self._deciding.is_anothers:
             return IDLE_S
         return max(0.0, self._look_at_s - time.monotonic())
 
@@ -220,17 +235,29 @@ class Runner:
 
     def _renew_leases(self) -> None:
         now_s = self._clock.monotonic_s()
-        if self._in_hand and now_s - self._renewed_s <= RENEW_EVERY_S:
+        claimed = [*self._taking.run_ids, *self._deciding.run_ids]
+        if (self._in_hand or claimed) and now_s - self._renewed_s <= RENEW_EVERY_S:
             return
         lost: Collection[int] = ()
-        if self._in_hand:
-            lost = self.ledger.renew(self._in_hand.run_ids)
+        if self._in_hand or claimed:
+            lost = self.ledger.renew(sorted({*self._in_hand.run_ids, *claimed}))
             self._connections.renew_holds()
         for run_id in lost:
             _log.warning("run.lease_lost", run_id=run_id)
         self._departures.renewed(now_s, lost)
         self._in_hand.lose(lost)
+        self._taking.lose(lost)
+        self._deciding.lose(lost)
         self._renewed_s = now_s
+
+    def _renew_what_was_decided(self) -> None:
+        """Renew again where the last time was while the other thread decided.
+
+        That may not have known of all that it took, and nothing leaves for longer than its own lease lasts.
+        """
+        if self._deciding.began_s <= self._renewed_s:
+            self._renewed_s = -math.inf
+            self._renew_leases()
 
     def _watch_clock(self) -> None:
         """At first, and whenever the clock was set back, make due what it has put into the future."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from automations.clock import Clock
 from automations.engine.availability import Availability
 from automations.engine.blame import is_guilty, is_suspect
-from automations.engine.changes import Changes, Claim, RunUpdate
+from automations.engine.changes import Changes, Claim, Room, RunUpdate
 from automations.engine.departures import Departures
 from automations.engine.hands import Hand, Loader, Unusable
 from automations.engine.in_hand import InHand
@@ -39,9 +39,35 @@ class Taking:
         self._in_hand = in_hand
         self._clock = clock
         self._claimed: list[Claim] = []
+        self._decided: list[Claim] = []
+        self._promised: dict[int, int] = {}
+        self._behind: set[int] = set()
         self._at_once: dict[int, int] = {}
         self._suspect = 0
         self._crowded: set[int] = set()
+
+    def room(self) -> Room:
+        """Promise room to the runs that are decided next, until `took` tells what they took of it.
+
+        None for connections where others have waited longer, where a breaker allows one call, or that have more than
+        half of their room in hand; and never all that there is, for runs that come back from a wait need some, too.
+        """
+        self._promised = {}
+        for connection_id in self._availability.open():
+            if connection_id in self._behind or self._availability.is_tried_alone(connection_id):
+                continue
+            most = self._departures.most_in_hand(connection_id)
+            if limit := self._room_for(connection_id, most):
+                self._promised[connection_id] = min(limit, max(1, most // 2))
+        return Room(dict(self._promised))
+
+    def took(self, room: Room) -> None:
+        """Take over what was claimed with its verdict; `take` yields it.
+
+        What is in hand already was lost since, and claimed anew.
+        """
+        self._decided += [claim for claim in room.claims if not self._in_hand.has(claim.run_id)]
+        self._promised = {}
 
     def take(self) -> Iterator[Taken]:
         """Yield what was claimed for one connection after another, with the changes that belong to it.
@@ -49,41 +75,70 @@ class Taking:
         Nothing while a connection has more than half of its room in hand: every claim is a transaction of its own.
         Raises StorageUnavailableError; what was claimed by then comes at the next call.
         """
-        if self._claimed:
+        while self._claimed or self._decided:
+            self._claimed = self._claimed or self._next_decided()
             yield from self._loaded()
         due = self._ledger.due()
+        self._behind = set(due)
         for connection_id in self._availability.open():
             most = self._departures.most_in_hand(connection_id)
             if connection_id not in due or not most or self._waits_for_suspect(connection_id):
                 continue
             if self._availability.is_tried_alone(connection_id):
                 most = 1
-            room = most - self._in_hand.count(connection_id)
-            # What is heavy elsewhere must not starve this one: one run of its own is always allowed.
-            is_heavy = self._in_hand.bytes >= BYTES_IN_HAND and self._in_hand.count(connection_id) > 0
-            if room < most // 2 or is_heavy:
+            limit = self._room_for(connection_id, most)
+            if not limit:
                 self._departures.no_room_for_more(connection_id)
                 continue
-            if most == 1 and not self._may_try(connection_id, room):
+            if most == 1 and not self._may_try(connection_id):
                 continue
-            limit = min(room, self._at_once.get(connection_id, CLAIMS_AT_ONCE))
             self._claimed = self._ledger.claim(connection_id, limit)
             if len(self._claimed) == limit:
                 self._departures.more_is_due()
+            else:
+                self._behind.discard(connection_id)
             if self._claimed:
                 yield from self._loaded()
 
-    def _may_try(self, connection_id: int, room: int) -> bool:
+    def _room_for(self, connection_id: int, most: int) -> int:
+        """Return how many more runs may be taken for a connection, 0 while more than half of `most` are in hand."""
+        promised = self._promised.get(connection_id, 0)
+        decided = sum(claim.connection_id == connection_id for claim in self._decided)
+        room = most - self._in_hand.count(connection_id) - promised - decided
+        # What is heavy elsewhere must not starve this one: one run of its own is always allowed.
+        is_heavy = self._in_hand.bytes >= BYTES_IN_HAND and self._in_hand.count(connection_id) > 0
+        if room < max(1, most // 2) or is_heavy:
+            return 0
+        return min(room, self._at_once.get(connection_id, CLAIMS_AT_ONCE))
+
+    def _next_decided(self) -> list[Claim]:
+        """Take what was claimed while deciding for one of its connections."""
+        connection_id = self._decided[0].connection_id
+        taken = [claim for claim in self._decided if claim.connection_id == connection_id]
+        self._decided = [claim for claim in self._decided if claim.connection_id != connection_id]
+        return taken
+
+    def _may_try(self, connection_id: int) -> bool:
         """Tell whether something may be claimed where a breaker allows one call, or nothing stands in the way."""
-        if not self._availability.is_tried_alone(connection_id):
-            return True
-        return room > 0 and self._availability.try_alone(connection_id)
+        return not self._availability.is_tried_alone(connection_id) or self._availability.try_alone(
+            connection_id
+        )
+
+    @property
+    def run_ids(self) -> list[int]:
+        """Return the runs that were claimed and not started."""
+        return [claim.run_id for claim in (*self._claimed, *self._decided)]
+
+    def lose(self, run_ids: Collection[int]) -> None:
+        """Forget runs that are another worker's by now."""
+        self._claimed = [claim for claim in self._claimed if claim.run_id not in run_ids]
+        self._decided = [claim for claim in self._decided if claim.run_id not in run_ids]
 
     def give_back(self, changes: Changes) -> None:
         """Give back what was claimed and not started."""
-        for claim in self._claimed:
+        for claim in (*self._claimed, *self._decided):
             self._as_it_was(claim, changes)
-        self._claimed = []
+        self._claimed, self._decided = [], []
 
     def _loaded(self) -> Iterator[Taken]:
         """What is too heavy together is given back, and less is claimed at once until it fits again.

@@ -106,6 +106,23 @@ def test_a_batch_stays_for_what_a_call_at_home_makes_room_for(clock: Any) -> Non
     assert not gathering.stays(7)
 
 
+def test_a_batch_stays_while_it_is_open_whether_more_comes(clock: Any) -> None:
+    gathering = Gathering(clock)
+    gathering.begin_turn(more_to_come=True)
+    gathering.feed(7)
+    assert not gathering.end_turn()
+    for _ in range(3):
+        gathering.begin_turn(more_to_come=True)
+        assert not gathering.end_turn(is_settled=False)
+        assert gathering.stays(7)
+    gathering.begin_turn(more_to_come=True)
+    assert gathering.end_turn()
+    assert not gathering.stays(7)
+    gathering.begin_turn(more_to_come=False)
+    gathering.feed(7)
+    assert gathering.end_turn(is_settled=False)
+
+
 def test_no_batch_stays_longer_than_a_moment(clock: Any) -> None:
     gathering = Gathering(clock)
     gathering.begin_turn(more_to_come=True)
@@ -124,7 +141,7 @@ def _posts(house: ToyHouse, name: str, about: str) -> None:
 
 def test_a_long_row_leaves_in_full_batches(house: ToyHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("automations.engine.gathering.LINGER_S", 600.0)
-    monkeypatch.setattr("automations.engine.runner.DECIDE_MAX", 70)
+    monkeypatch.setattr("automations.engine.deciding.DECIDE_MAX", 70)
     _posts(house, "post", "{{ thing.id }}")
     house.send(*(arrival(number) for number in range(1_050)))
     house.work()

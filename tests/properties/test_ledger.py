@@ -21,6 +21,7 @@ from automations.engine.changes import (
     DecidedEvent,
     NewRun,
     Opening,
+    Room,
     RunUpdate,
 )
 from automations.engine.ledger import Ledger
@@ -77,12 +78,12 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.decide(3)
+        self.decide(3, 0, 0)
         self.claim(0, 1)
         self.claim(1, 1)
 
-    @rule(count=st.integers(1, 3))
-    def decide(self, count: int) -> None:
+    @rule(count=st.integers(1, 3), slot=st.integers(0, 1), takes=st.integers(0, 2))
+    def decide(self, count: int, slot: int, takes: int) -> None:
         decided = []
         with self.database.connect_for_write() as connection:
             for _ in range(count):
@@ -95,10 +96,17 @@ class LedgerMachine(RuleBasedStateMachine):
                 )
                 run = NewRun(1, 1, self.events, record, "", f"1:{record}", RunStatus.QUEUED, connection_id=1)
                 decided.append(DecidedEvent(self.events, "", [], [run]))
-        self.workers[0].ledger.decide(decided)
-        # A second decision of the same events, as of a worker that was slow, makes no second run.
-        self.workers[1].ledger.decide(decided)
+        worker, room = self.workers[slot], Room({1: takes})
+        worker.ledger.decide(decided, room)
+        # A second decision of the same events, as of a worker that was slow, makes no second run and takes none.
+        late = Room({1: 5})
+        self.workers[1 - slot].ledger.decide(decided, late)
         assert self._rows("SELECT COUNT(*) FROM run") == [(self.events,)]
+        assert not late.claims
+        assert len(room.claims) == takes - room.left[1] <= takes
+        for claim in room.claims:
+            self.owner_of[claim.run_id] = worker.slot
+            worker.hands[claim.run_id] = claim
 
     @rule(slot=st.integers(0, 1), limit=st.integers(1, 3))
     def claim(self, slot: int, limit: int) -> None:
