@@ -238,6 +238,9 @@ class Runner:
         claimed = [*self._taking.run_ids, *self._deciding.run_ids]
         if (self._in_hand or claimed) and now_s - self._renewed_s <= RENEW_EVERY_S:
             return
+        if not (self._in_hand or claimed) and self._deciding.is_under_way:
+            # What it is about to take has a lease that began before now.
+            return
         lost: Collection[int] = ()
         if self._in_hand or claimed:
             lost = self.ledger.renew(sorted({*self._in_hand.run_ids, *claimed}))
@@ -255,9 +258,11 @@ class Runner:
 
         That may not have known of all that it took, and nothing leaves for longer than its own lease lasts.
         """
+        if math.isinf(self._deciding.began_s):
+            return
         if self._deciding.began_s <= self._renewed_s:
             self._renewed_s = -math.inf
-            self._renew_leases()
+        self._renew_leases()
 
     def _watch_clock(self) -> None:
         """At first, and whenever the clock was set back, make due what it has put into the future."""
