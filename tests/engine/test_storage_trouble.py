@@ -66,11 +66,20 @@ def test_a_claim_whose_events_could_not_be_read_is_not_forgotten(house: ToyHouse
     assert house.target.texts() == ["1/0"]
 
 
-def test_a_claim_whose_answer_was_lost_goes_on_when_its_lease_is_over(house: ToyHouse) -> None:
+@pytest.mark.parametrize("with_its_verdict", [True, False])
+def test_a_claim_whose_answer_was_lost_goes_on_when_its_lease_is_over(
+    house: ToyHouse, with_its_verdict: bool
+) -> None:
     house.recipe()
     house.send(arrival(1), arrival(2))
     ledger = house.runner.ledger
-    ledger.claim = failing_once(ledger.claim, after=True)  # type: ignore[method-assign]
+    if with_its_verdict:
+        ledger.decide = failing_once(ledger.decide, after=True)  # type: ignore[method-assign]
+    else:
+        other = house.assembly.runner("w/2/other")
+        other._decider.decide_pending(10, lambda *_: None)
+        other.abandon()
+        ledger.claim = failing_once(ledger.claim, after=True)  # type: ignore[method-assign]
     # The worker itself lives on and renews what it knows to be in its hands.
     for _ in range(12):
         try:
