@@ -22,7 +22,7 @@ _LOCK: Final = (79, 0)
 
 
 class DecidingTurn:
-    """Used by one thread. is_anothers: it was, at the last look; `AGAIN_S` later it is worth another."""
+    """Used by one thread at a time. is_anothers: it was, at the last look; `AGAIN_S` later it is worth another."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,8 +1,9 @@
 """The worker's one coordinating thread: decides, claims, renders, writes the ledger, lets calls leave.
 
-Only this thread touches the ledger and the walks; threads make calls and report back. Each turn writes at
-most three transactions, however many runs it carries: decide, claim, and one that closes what came back and
-opens what leaves next. If the process dies on any line, the rows say what was in hand.
+Only this thread touches the walks and what became of them; others make calls and report back, and where much
+waits one stores verdicts meanwhile (`engine.deciding`). A turn writes few transactions, however many runs it carries:
+verdicts with the claims that go with them, claims of what has waited, and one that closes what came back and opens
+what leaves next. If the process dies on any line, the rows say what was in hand.
 """
 
 from __future__ import annotations
