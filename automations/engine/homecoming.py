@@ -23,13 +23,14 @@ Report = Delivered | LookedUp | CallOver
 class Homecoming:
     """Used by the coordinating thread; any thread may put into `inbox` and `nudge`.
 
-    is_nudged: somebody said that something may be due, and nobody has looked since. The times are the machine's own,
+    is_nudged: somebody said that something may be due, and nobody has looked since. is_waiting: whether `wait` is under
+    way. The times are the machine's own,
     whatever clock the engine goes by: they pace threads.
     """
 
     def __init__(self) -> None:
         self.inbox: Inbox = queue.SimpleQueue()
-        self.is_nudged = False
+        self.is_nudged = self.is_waiting = False
         self._put_back: deque[Report] = deque()
         self._ends_s = 0.0
 
@@ -43,8 +44,10 @@ class Homecoming:
 
     def wait(self, timeout_s: float) -> None:
         """Return when there is something to take, at a nudge, or after the time."""
+        self.is_waiting = True
         with contextlib.suppress(queue.Empty):
             self._note(self.inbox.get(timeout=timeout_s))
+        self.is_waiting = False
 
     def first(self) -> Report | None:
         """Begin to take: return what came first, None where nothing is here."""

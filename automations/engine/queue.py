@@ -58,9 +58,15 @@ class WakeUps:
         except Exception as error:  # noqa: BLE001 - a lost wake-up costs a second; what was accepted stays accepted
             _log.warning("queue.ring_failed", error=type(error).__name__)
 
-    def start(self, name: str, on_wake: Callable[[], None]) -> None:
-        """Call `on_wake` for every wake-up, from a thread of Huey's consumer, until `stop`."""
+    def start(
+        self, name: str, on_wake: Callable[[], None], is_free: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Call `on_wake` for every wake-up, from a thread of Huey's consumer, until `stop`.
+
+        is_free: whether there is nothing to do just now; asked from that thread. Who is busy lets others look first.
+        """
         self._on_wake = on_wake
+        self._huey.storage.is_free = is_free
         self._bell.listen(name)
         self._consumer = self._huey.create_consumer(
             workers=1, periodic=True, scheduler_interval=60, check_worker_health=False

@@ -7,6 +7,7 @@ pop. A queue that is away is asked again every second, with one line in the log 
 from __future__ import annotations
 
 import importlib.util
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -32,6 +33,8 @@ WAIT_S = 5.0
 POP_S = 1
 RETRY_S = 1.0
 PATIENCE_S = 3
+LET_OTHERS_S = 0.02
+IN_VAIN_MAX = 2
 _TABLES_LOCK = 4_150_222
 
 # Nothing in the queue is worth a wait for the disk, and a server that does not answer must not be waited for.
@@ -46,6 +49,8 @@ class _Patient:
     """
 
     bell: Doorbell
+    #: Whether the worker behind it has nothing to do just now; called from the queue's thread.
+    is_free: Callable[[], bool] = staticmethod(lambda: True)
     queue_size: Callable[[], int]
     enqueue: Callable[[bytes], None]
     _away = False
@@ -98,12 +103,16 @@ class _FileStorage(_Patient, SqliteStorage):  # type: ignore[misc]
 
 
 class _PostgresQueue(_Patient, PostgresStorage):  # type: ignore[misc]
-    """PostgreSQL: one unlogged table, and a notification that makes every waiting worker look for it once."""
+    """PostgreSQL: one unlogged table, and a notification that makes every waiting worker look for it once.
+
+    Which of them looks first settles by itself: who came too late twice, or is busy, looks a moment later.
+    """
 
     def __init__(self, *args: Any, bell: Doorbell, **kwargs: Any) -> None:
         self.bell = bell
         self._tables_made = False
         self._emptied: Any = None
+        self._looks_in_vain = 0
         super().__init__(*args, create_tables=False, table_prefix="automations_wake", **kwargs)
 
     def _create_connection(self) -> Any:
@@ -141,18 +150,41 @@ class _PostgresQueue(_Patient, PostgresStorage):  # type: ignore[misc]
         is_empty, self._emptied = connection is self._emptied, None
         if is_empty:
             self.bell.wait(WAIT_S, connection.fileno())
-        _forget_notifications(connection)
+        is_told = _forget_notifications(connection) and is_empty
+        if is_told:
+            self._let_others()
+            _forget_notifications(connection)
         found = self._dequeue()
+        if is_told:
+            self._looks_in_vain = 0 if found is not None else self._looks_in_vain + 1
         if found is None:
             self._emptied = connection
         return found
 
+    def _let_others(self) -> None:
+        """Wait a moment where another worker is likely to be quicker: one that is free, and was the last time.
 
-def _forget_notifications(connection: Any) -> None:
-    """Read what has arrived; raises OperationalError where the server closed the connection."""
+        All are told of each wake-up and one gets it. Were the others to look at the same moment, that would take time
+        from the one that goes to work.
+        """
+        if self._looks_in_vain >= IN_VAIN_MAX:
+            time.sleep(LET_OTHERS_S)
+            return
+        ends_s = time.monotonic() + LET_OTHERS_S
+        while not self.is_free() and time.monotonic() < ends_s:
+            time.sleep(LET_OTHERS_S / 10)
+
+
+def _forget_notifications(connection: Any) -> bool:
+    """Read what has arrived and return whether anything had.
+
+    Raises OperationalError where the server closed the connection.
+    """
     connection.pgconn.consume_input()
+    has_come = False
     while connection.pgconn.notifies() is not None:
-        pass
+        has_come = True
+    return has_come
 
 
 class _RedisQueue(_Patient, RedisStorage):  # type: ignore[misc]

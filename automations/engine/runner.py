@@ -104,6 +104,10 @@ class Runner:
         """Something may be due; look at once."""
         self._homecoming.nudge()
 
+    def is_free(self) -> bool:
+        """Tell whether it waits for something to come; any thread may ask."""
+        return self._homecoming.is_waiting
+
     def run_forever(self, stop: threading.Event) -> None:
         """Turn until `stop` is set, then let the calls in flight come home."""
         self._deciding.go_beside()

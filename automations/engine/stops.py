@@ -73,7 +73,7 @@ class Stops:
     def paused(self) -> set[int]:
         """Return the recipes whose fuse has tripped."""
         sql = "SELECT recipe_id FROM stop WHERE over_at IS NULL AND kind='fuse'"
-        with self._database.connect_for_read() as connection:
+        with self._database.read_plain() as connection:
             return {row[0] for row in connection.exec_driver_sql(sql)}
 
     def tell(self, recipe_id: int, kind: str, record_key: str, reason: str) -> None:
