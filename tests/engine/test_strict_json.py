@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automations.engine.strict_json import loads
+from automations.engine.strict_json import loads, reread
 from automations.errors import InputError
 
 WEBHOOK = {
@@ -144,6 +144,36 @@ def test_a_byte_order_mark_is_passed_over() -> None:
 def test_honest_json_comes_back_unchanged(value: Any) -> None:
     assert loads(json.dumps(value).encode()) == value
     assert loads(json.dumps(value, ensure_ascii=False).encode()) == value
+    assert repr(reread(json.dumps(value).encode())) == repr(loads(json.dumps(value).encode()))
+
+
+ACCEPTED = [
+    b"-0", b"-0.0", b"1E5", b"0.1e1", b"1e-400", b"5e-324", b"1.7976931348623157e308", b"0.30000000000000004",
+    b"123456789012345678", b"9223372036854775808", b"18446744073709551616", b"-99999999999999999999",
+    b"12345678901234567890.5", b"0.12345678901234567890123", b"9" * 4300, b"[" * 64 + b"]" * 64,
+    b'"\\u0000"', b'"\\ud800"', b'"\\uD83D\\uDE00"', b'"\\ud83d"', b'{"\\u0000": 1}', b'"caf\\u00e9"', b'"\\\\ud800"',
+    b"\xef\xbb\xbf[1]", b' {"a" : [ 1 , null ] }\n', '"\N{GRINNING FACE} \x7f"'.encode(), b'{"": {"": ""}}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", ACCEPTED, ids=lambda body: ascii(body[:24]))
+def test_what_was_accepted_is_read_again_as_it_was(body: bytes) -> None:
+    first = loads(body)
+    # 1 and 1.0 are equal, and so are 0.0 and -0.0.
+    assert repr(reread(body)) == repr(first)
+
+
+@given(st.text(alphabet='0123456789.eE+-"\\\\ud8{}[]:, \x7fé\n', max_size=40) | st.text(max_size=40))
+def test_any_body_that_was_accepted_is_read_again_as_it_was(text: str) -> None:
+    for body in (text.encode("utf-8", "replace"), json.dumps([text]).encode()):
+        with contextlib.suppress(InputError):
+            first = loads(body)
+            assert repr(reread(body)) == repr(first)
+
+
+def test_what_is_damaged_since_is_refused_when_it_is_read_again() -> None:
+    with pytest.raises(InputError):
+        reread(b'{"a": ')
 
 
 @given(st.binary(max_size=200))

@@ -21,7 +21,7 @@ import orjson
 
 from automations.connectors.pipedrive import listed, records
 from automations.engine.contracts import Arrival, InboundRequest, JsonObject, Occurrence
-from automations.engine.strict_json import loads
+from automations.engine.strict_json import loads, reread
 from automations.errors import InputError
 
 _LEGACY_ACTIONS = {"added": "create", "updated": "change", "deleted": "delete", "merged": "merge"}
@@ -139,7 +139,7 @@ def read(topic: str, payload: bytes) -> Occurrence:
 
     For a delete the record is its last state. `previous` holds only what differs, in both versions.
     """
-    body = loads(payload)
+    body = reread(payload)
     if listed.is_listed(body):
         return listed.read(topic, body)
     meta = body["meta"]

@@ -41,7 +41,7 @@ def receive(request: InboundRequest) -> Sequence[Arrival]:
 
 def read(topic: str, payload: bytes) -> Occurrence:
     """Return the posted body as a record; a text is `{"text": …}`."""
-    record = strict_json.loads(payload, max_bytes=len(payload))
+    record = strict_json.reread(payload)
     number = _id_of(record)
     label = next((str(record[key]) for key in _LABEL_KEYS if isinstance(record.get(key), str | int)), "")
     return Occurrence(
