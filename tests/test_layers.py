@@ -14,7 +14,7 @@ PACKAGE = "automations"
 
 # From the ground up. A part may import what stands below it, and its own.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "clock", "logs", "settings", "resources", "absent", "instance"}),
+    frozenset({"errors", "clock", "logs", "settings", "resources", "absent", "instance", "made_often"}),
     frozenset({"model"}),
     frozenset({"engine"}),
     frozenset({"connectors"}),

@@ -14,6 +14,7 @@ from urllib3.exceptions import DecodeError, HTTPError
 
 from automations.connectors.outcomes import Effect, parse_json, unreadable
 from automations.engine.masking import Masker
+from automations.made_often import made_often
 
 LARGEST_REPLY: Final = 2**20
 LARGEST_RECORD: Final = 16 * 2**10
@@ -24,7 +25,8 @@ _CHARSET: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@made_often
+@dataclass(frozen=True)
 class Exchange:
     """One call as it was, or would be, made; secrets masked, safe to store and show.
 
@@ -51,7 +53,8 @@ class Exchange:
 _EXCHANGE: Final = tuple(field.name for field in fields(Exchange))
 
 
-@dataclass(frozen=True, slots=True)
+@made_often
+@dataclass(frozen=True)
 class Reply:
     """What came back, unmasked: for clients, not for storing.
 

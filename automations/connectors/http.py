@@ -33,6 +33,7 @@ from automations.connectors.sockets import Limits
 from automations.engine.contracts import Fence
 from automations.engine.masking import Masker
 from automations.errors import AutomationError, BlockedAddressError
+from automations.made_often import made_often
 
 _log = structlog.get_logger("door")
 
@@ -56,7 +57,8 @@ class DoorMode(StrEnum):
     LIVE = "live"
 
 
-@dataclass(frozen=True, slots=True)
+@made_often
+@dataclass(frozen=True)
 class _Call:
     method: str
     target: Target

@@ -14,6 +14,7 @@ import orjson
 
 from automations import __version__
 from automations.errors import RejectedError
+from automations.made_often import made_often
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 LARGEST_BODY: Final = 5 * 2**20
@@ -32,7 +33,8 @@ _DEFAULTS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@made_often
+@dataclass(frozen=True)
 class Payload:
     """A body as bytes. is_json: it was made from a JSON value. content_type: empty without a body."""
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from automations.made_often import made_often
 from automations.model.states import DeliveryStatus, RunStatus
 
 
+@made_often
 @dataclass(frozen=True)
 class NewRun:
     """A verdict as a row: queued to run, filtered with its reason, or parked because the recipe is broken.
@@ -32,6 +34,7 @@ class NewRun:
     replay_job_id: int | None = None
 
 
+@made_often
 @dataclass(frozen=True)
 class DecidedEvent:
     """passed_over: `[[recipe_id, version_id, reason], …]`. problem: why nothing could be decided.
@@ -47,6 +50,7 @@ class DecidedEvent:
     taking: int | None = None
 
 
+@made_often
 @dataclass(frozen=True)
 class Claim:
     """A run in this worker's hands; `counter` fences every later write."""
@@ -91,6 +95,7 @@ class Opening:
     item_key: str = ""
 
 
+@made_often
 @dataclass(frozen=True)
 class AttemptMade:
     """number: 1 for the first. exchanges: masked, as JSON. outcome: `succeeded` or an error's kind."""
@@ -104,6 +109,7 @@ class AttemptMade:
     batch_size: int = 1
 
 
+@made_often
 @dataclass(frozen=True)
 class Closing:
     """What became of a delivery. `attempt` None where nothing was tried."""
@@ -118,6 +124,7 @@ class Closing:
     next_attempt_at: datetime | None = None
 
 
+@made_often
 @dataclass(frozen=True)
 class RunUpdate:
     """A run leaves this worker's hands. claimable_at None with an ended status ends it and frees its lane.

@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from automations.engine.contracts import JsonObject, Occurrence
+from automations.made_often import made_often
 
 ALWAYS_KNOWN = ("record", "previous", "changed", "event", "steps", "now")
 
 
+@made_often
 @dataclass(frozen=True)
 class Envelope:
     """What is known about the event itself; times are ISO 8601, UTC."""

@@ -15,6 +15,7 @@ from automations.engine.compiled import CompiledRecipe
 from automations.engine.conditions import judge
 from automations.engine.contracts import DirectoryLike, NotYet, Occurrence
 from automations.errors import AutomationError
+from automations.made_often import made_often
 
 
 class Ruling(Enum):
@@ -26,6 +27,7 @@ class Ruling(Enum):
     BROKEN = "broken"  #: the condition itself failed; a person must edit the recipe
 
 
+@made_often
 @dataclass(frozen=True)
 class Verdict:
     """reason: why not, in words, with the value seen and the one wanted; empty when it passed."""

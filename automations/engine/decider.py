@@ -26,6 +26,7 @@ from automations.engine.made_events import Facts, MadeEvents, Place
 from automations.engine.new_runs import parked_run, run_of
 from automations.engine.registry import Registry
 from automations.errors import AutomationError, StorageUnavailableError
+from automations.made_often import made_often
 from automations.model.columns import moment
 from automations.model.connection import Connection
 from automations.model.database import Database
@@ -35,6 +36,7 @@ from automations.model.states import EventOrigin
 _log = structlog.get_logger("decider")
 
 
+@made_often
 @dataclass(frozen=True)
 class StoredEvent:
     """An event as the runner needs it."""

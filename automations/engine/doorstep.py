@@ -37,8 +37,10 @@ from automations.errors import (
     StorageUnavailableError,
     UnavailableError,
 )
+from automations.made_often import made_often
 
 
+@made_often
 @dataclass(frozen=True)
 class Result:
     """What one delivery's call came to. settling: the error arose while looking up what became of it."""
@@ -51,6 +53,7 @@ class Result:
     settling: bool = False
 
 
+@made_often
 @dataclass(frozen=True)
 class _WayOut:
     """How one call leaves: its door and client, or the problem that keeps it in."""
@@ -84,7 +87,7 @@ class Doorstep:
         can_wait: it is a backfill's. author: the run that it is made for; nobody's is a test-run's. fence: asked before
         each request leaves.
         """
-        call = self._call(send, key, validate, author.depth)
+        call = _call(send, key, iso(self._clock.now()), validate, author.depth)
         # Until something is known, what was in doubt stays so, whatever goes wrong on the way.
         settling = send.in_doubt
         way = self._way_out(send.step.connection_id, mode, can_wait, author, fence)
@@ -110,7 +113,8 @@ class Doorstep:
         first = sends[0][0]
         batch = first.step.action.batch
         assert batch is not None
-        items = [BatchItem(s.step.action, s.fields, self._call(s, key, False)) for s, key in sends]
+        now = iso(self._clock.now())
+        items = [BatchItem(s.step.action, s.fields, _call(s, key, now)) for s, key in sends]
         way = self._way_out(first.step.connection_id, DoorMode.LIVE, fence=fence)
         results: list[ItemResult] = []
 
@@ -126,11 +130,12 @@ class Doorstep:
             missing = OutcomeUnknownError(f"{batch.key} answered for {len(results)} of {len(sends)} records.")
             return [replace(whole, outcome=missing, batch_size=len(sends)) for _ in sends]
         return [
-            replace(
-                whole,
-                outcome=_without_secrets(_checked_item(item), way.secrets),
-                exchanges=_exchange_of(item) or whole.exchanges,
-                batch_size=len(sends),
+            Result(
+                _without_secrets(_checked_item(item), way.secrets),
+                _exchange_of(item) or whole.exchanges,
+                whole.started_at,
+                whole.duration_ms,
+                len(sends),
             )
             for item in results
         ]
@@ -174,18 +179,6 @@ class Doorstep:
         error = result.outcome if isinstance(result.outcome, AutomationError) else None
         return related, error, result.exchanges
 
-    def _call(self, send: Send, key: str, validate: bool, depth: int = 0) -> Call:
-        now = iso(self._clock.now())
-        return Call(
-            idempotency_key=key,
-            attempt=send.attempts + 1,
-            in_doubt=send.in_doubt,
-            now=now,
-            first_at=iso(send.first_tried_at) or now,
-            validate_only=validate,
-            depth=depth,
-        )
-
     def _way_out(
         self,
         connection_id: int,
@@ -225,6 +218,18 @@ class Doorstep:
         exchanges = [exchange.as_json() for exchange in door.exchanges] if door else []
         duration_ms = round((time.perf_counter() - start_s) * 1000)
         return Result(_without_secrets(outcome, way.secrets), exchanges, started_at, duration_ms)
+
+
+def _call(send: Send, key: str, now: str, validate: bool = False, depth: int = 0) -> Call:
+    return Call(
+        idempotency_key=key,
+        attempt=send.attempts + 1,
+        in_doubt=send.in_doubt,
+        now=now,
+        first_at=iso(send.first_tried_at) or now,
+        validate_only=validate,
+        depth=depth,
+    )
 
 
 def _doubts(send: Send, call: Call) -> Iterator[tuple[ActionFields, Call]]:

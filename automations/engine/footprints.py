@@ -18,6 +18,7 @@ import structlog
 from automations.clock import Clock
 from automations.engine.contracts import Became, Imprint
 from automations.errors import OutcomeUnknownError, StorageUnavailableError
+from automations.made_often import made_often
 from automations.model.columns import dump_json, load_json, micros, moment, storable_key
 from automations.model.database import Database
 from automations.model.many import among
@@ -27,6 +28,7 @@ _CHUNK = 500
 _log = structlog.get_logger("footprints")
 
 
+@made_often
 @dataclass(frozen=True)
 class Author:
     """Who writes. run_id, recipe_id: 0 for a test-run. chain, depth: of the event that the run is about."""

@@ -110,6 +110,7 @@ def picked(row: Row, busy: Collection[str], most: Callable[[Send], int] = most_o
     group: Group = []
     stays: Group = []
     stopped: set[str] = set()
+    fits = 0
     while row:
         hand, send = row.popleft()
         subject = send.subject
@@ -119,7 +120,8 @@ def picked(row: Row, busy: Collection[str], most: Callable[[Send], int] = most_o
                 stopped.add(subject)
             continue
         group.append((hand, send))
-        if is_full(group, most):
+        fits = fits or _room_beside(send, most)
+        if len(group) >= fits:
             break
     row.extendleft(reversed(stays))
     return group
@@ -127,8 +129,12 @@ def picked(row: Row, busy: Collection[str], most: Callable[[Send], int] = most_o
 
 def is_full(group: Group, most: Callable[[Send], int] = most_of_its_batch) -> bool:
     """Tell whether nothing more fits into this call."""
-    first = group[0][1]
-    return first.step.action.batch is None or first.in_doubt or len(group) >= most(first)
+    return len(group) >= _room_beside(group[0][1], most)
+
+
+def _room_beside(first: Send, most: Callable[[Send], int]) -> int:
+    """Return how many leave together with the first of a call, itself included."""
+    return 1 if first.step.action.batch is None or first.in_doubt else most(first)
 
 
 def _fits(group: Group, send: Send) -> bool:

@@ -22,6 +22,7 @@ from automations.engine.doorstep import Result
 from automations.engine.footprints import Author
 from automations.engine.stepping import Send, Walk
 from automations.errors import AutomationError
+from automations.made_often import made_often
 from automations.model.database import Database
 from automations.model.history import Delivery
 from automations.model.many import among
@@ -63,6 +64,7 @@ class Unusable:
     kind: str
 
 
+@made_often
 @dataclass(frozen=True)
 class Delivered:
     """A call is back."""
@@ -81,6 +83,7 @@ class LookedUp:
     error: AutomationError | None
 
 
+@made_often
 @dataclass(frozen=True)
 class CallOver:
     """A calling thread is free again. group: what left with it; empty for a look-up."""

@@ -18,6 +18,7 @@ from automations.clock import Clock
 from automations.engine.contracts import ConnectionKind, DirectoryLike, Imprint, Occurrence, Verb
 from automations.engine.footprints import KEPT_FOR, Author, Footprint, Footprints, subject_of
 from automations.engine.own_changes import Undecided, whose
+from automations.made_often import made_often
 from automations.model.columns import storable_key
 from automations.model.database import Database
 from automations.model.guards import Lineage
@@ -31,6 +32,7 @@ ECHO_WITHIN = timedelta(minutes=5)
 _log = structlog.get_logger("loop_guard")
 
 
+@made_often
 @dataclass(frozen=True)
 class Standing:
     """Where an event stands. own: the author when it tells of a write of ours. may_be_ours: a program did it."""
@@ -49,6 +51,7 @@ class Standing:
         return f"this is our own change, written by run {self.own.run_id} of “{name}”"
 
 
+@made_often
 @dataclass(frozen=True)
 class Seen:
     """An event that is being decided. directory: what is remembered of its account.

@@ -15,6 +15,7 @@ from automations.engine.compiled import CompiledRecipe
 from automations.engine.contracts import Arrival, ConnectionKind, Occurrence, RecordState, topic_fits
 from automations.engine.intake import insert_events
 from automations.engine.leases import in_chunks
+from automations.made_often import made_often
 from automations.model.columns import micros, moment, storable_key
 from automations.model.database import Database
 from automations.model.many import among
@@ -75,6 +76,7 @@ class Facts:
     twins: Mapping[tuple[int, str, str], Twin]
 
 
+@made_often
 @dataclass(frozen=True)
 class Place:
     """How an event stands to others. taking: the swept event whose happening it takes, perhaps itself.

@@ -19,6 +19,7 @@ from automations.engine.contracts import Action, ActionFields
 from automations.engine.conversion import convert, type_words
 from automations.engine.templating import MISSING, Template, compile_address, compile_value, render
 from automations.errors import FieldsError, MappingError
+from automations.made_often import made_often
 
 Policy = str | dict[str, Any]
 _CUT = 200
@@ -38,7 +39,8 @@ class Leaf:
         return ".".join(str(part) for part in self.path)
 
 
-@dataclass(frozen=True, slots=True)
+@made_often
+@dataclass(frozen=True)
 class LeafValue:
     """What a leaf came to. state: `value`, `left_out`, `null`, `default` or `error`."""
 
@@ -48,6 +50,7 @@ class LeafValue:
     error: MappingError | FieldsError | None = None
 
 
+@made_often
 @dataclass(frozen=True)
 class RenderedFields:
     """typed: the action's `Fields`. left_out: names of the leaves that were missing and not sent."""

@@ -17,6 +17,7 @@ from automations.engine.contracts import ActionFields, JsonObject, Occurrence
 from automations.engine.done_before import CARRIED, Carried, CarriedEffects, Doubt, PastDelivery
 from automations.engine.items import item_keys, items_of
 from automations.errors import AutomationError, FieldsError, RecipeError
+from automations.made_often import made_often
 from automations.model.states import CLOSED_DELIVERIES, DeliveryStatus, RunStatus
 
 
@@ -27,6 +28,7 @@ class LookUp:
     connection_id: int
 
 
+@made_often
 @dataclass(frozen=True)
 class Send:
     """Make one delivery. delivery_id None: it has no row yet. in_doubt: an earlier try may have done it.
@@ -70,6 +72,7 @@ class WaitUntil:
     reason: str
 
 
+@made_often
 @dataclass(frozen=True)
 class End:
     """The run is over."""

@@ -2,9 +2,11 @@ import base64
 import html
 import json
 import time
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +26,26 @@ JSON = st.recursive(
     ),
     max_leaves=10,
 )
+
+SECRET_NAMES = [
+    "Authorization",
+    "proxy-authorization",
+    "COOKIE",
+    "set-cookie",
+    "x-api-token",
+    "X-CleverTap-Passcode",
+    "password",
+    "hook_password",
+    "token",
+    "api_token",
+    "apiToken",
+    "secret",
+    "client-secret",
+    "api_key",
+    "X-Api-Key",
+    "write_key",
+    "writeKey",
+]
 
 
 def forms(secret: str) -> list[str]:
@@ -73,6 +95,34 @@ def test_values_keep_their_shape_and_leak_nothing(secrets: list[str], value: Any
         assert json.dumps(secret, ensure_ascii=False)[1:-1] not in shown
 
 
+@given(SECRETS, st.data())
+def test_what_is_written_as_json_already_is_masked_like_any_value(
+    secrets: list[str], data: st.DataObject
+) -> None:
+    masker = Masker(secrets)
+    parts = [form for secret in secrets for form in forms(secret)] + SECRET_NAMES
+    texts = TEXTS | st.sampled_from(parts) | st.sampled_from(["to_ken", "pass-word", "an A_P_I-key"])
+    numbers = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([1e16, 1.5, 12345678])
+    value = data.draw(
+        st.dictionaries(
+            texts, texts | numbers | st.none() | st.lists(texts | numbers, max_size=3), max_size=4
+        )
+    )
+    with suppress(TypeError, UnicodeEncodeError):
+        written = orjson.dumps(value)
+        assert masker.json_value(value, written) == masker.value(value)
+
+
+def test_what_holds_nothing_to_mask_is_not_copied() -> None:
+    record = {"identity": "person-1", "evtData": {"Title": "Coffee machines, floor 1"}}
+    assert Masker(["hush-hush"]).json_value(record, orjson.dumps(record)) is record
+
+
+@pytest.mark.parametrize("name", ["to_ken", "pass-word", "api_k-ey"])
+def test_a_secret_name_that_is_written_apart_is_masked_in_json_too(name: str) -> None:
+    assert Masker([]).json_value({name: "abc"}, orjson.dumps({name: "abc"})) == {name: MASK}
+
+
 @given(st.lists(st.text(), max_size=4), st.text(), st.integers(0, 50))
 def test_masking_never_raises_and_an_excerpt_keeps_its_limit(
     secrets: list[str], text: str, limit: int
@@ -107,27 +157,6 @@ def test_excerpt_never_shows_half_a_secret(before: int, limit: int) -> None:
 )
 def test_text_is_masked_by_name(text: str, masked: str) -> None:
     assert Masker([]).text(text) == masked
-
-
-SECRET_NAMES = [
-    "Authorization",
-    "proxy-authorization",
-    "COOKIE",
-    "set-cookie",
-    "x-api-token",
-    "X-CleverTap-Passcode",
-    "password",
-    "hook_password",
-    "token",
-    "api_token",
-    "apiToken",
-    "secret",
-    "client-secret",
-    "api_key",
-    "X-Api-Key",
-    "write_key",
-    "writeKey",
-]
 
 
 @pytest.mark.parametrize("name", SECRET_NAMES)

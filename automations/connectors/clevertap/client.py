@@ -120,6 +120,11 @@ class ClevertapClient:
         """Return a JSON value as it may be stored."""
         return self._masker.value(value)
 
+    def masked_record(self, record: JsonObject, text: bytes) -> JsonObject:
+        """Return a record as it may be stored. text: it as JSON, written by `orjson`."""
+        masked: JsonObject = self._masker.json_value(record, text)
+        return masked
+
     def last_exchange(self) -> JsonObject | None:
         """Return the call that was made last, masked; None when none came to the door."""
         return self.door.exchanges[-1].as_json() if self.door.exchanges else None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from automations.engine.contracts import field
+from automations.made_often import made_often
 
 Nested = Literal["json", "flatten", "drop", "refuse"]
 IfInvalid = Literal["park", "drop"]
@@ -14,6 +15,7 @@ IfNull = Literal["unset", "skip"]
 _NESTED: Final = ("json", "flatten", "drop", "refuse")
 
 
+@made_often
 @dataclass(frozen=True)
 class Policies:
     """nested: for objects and lists where CleverTap takes single values. if_invalid: for keys that it reads itself.

@@ -16,6 +16,7 @@ from automations.connectors.clevertap.policies import DEFAULT, Policies
 from automations.connectors.clevertap.special_keys import is_special, special_value
 from automations.engine.contracts import JsonObject
 from automations.errors import FieldsError
+from automations.made_often import made_often
 
 # Outside 1973 to 5138 a number of seconds can only be a mistake, such as milliseconds.
 _EARLIEST_TS: Final = 100_000_000
@@ -36,6 +37,7 @@ RESERVED_EVENTS: Final = frozenset(
 )  # fmt: skip
 
 
+@made_often
 @dataclass(frozen=True)
 class UploadRecord:
     """One record ready to send. mended: what had to be changed, one short sentence each.

@@ -21,6 +21,7 @@ from automations.errors import (
     RejectedError,
     UnavailableError,
 )
+from automations.made_often import made_often
 
 # CleverTap documents no size limit for a call; this is well inside what is known to pass.
 MAX_BYTES: Final = 1_000_000
@@ -44,14 +45,18 @@ class UploadAction(Action):
         return str(fields.identity or fields.object_id or "").strip()
 
 
+@made_often
 @dataclass(frozen=True)
 class _Parcel:
-    """One item with its record, and its place among all items. again: it was refused once and lost a key."""
+    """One item with its record, and its place among all items.
+
+    text: the record as JSON. again: it was refused once and lost a key.
+    """
 
     place: int
     item: BatchItem
     upload: UploadRecord
-    size: int
+    text: bytes
     again: bool = False
 
 
@@ -78,7 +83,7 @@ class UploadBatch(Batch):
             except FieldsError as error:
                 results[place] = ItemResult(RejectedError(error.message, code="fields"))
             else:
-                parcels.append(_Parcel(place, item, upload, len(orjson.dumps(upload.record))))
+                parcels.append(_Parcel(place, item, upload, orjson.dumps(upload.record)))
         # An event that needs its profile finds it there, whichever of the two was ready first.
         parcels.sort(key=lambda parcel: parcel.upload.record["type"] == "event")
         waiting = list(_calls(parcels))[::-1]
@@ -142,11 +147,11 @@ def _calls(parcels: Sequence[_Parcel]) -> Iterator[list[_Parcel]]:
     size = 0
     for parcel in parcels:
         mixes = bool(call) and call[0].item.call.validate_only != parcel.item.call.validate_only
-        if call and (mixes or size + parcel.size > MAX_BYTES or len(call) == UploadBatch.max_records):
+        if call and (mixes or size + len(parcel.text) > MAX_BYTES or len(call) == UploadBatch.max_records):
             yield call
             call, size = [], 0
         call.append(parcel)
-        size += parcel.size + 1
+        size += len(parcel.text) + 1
     if call:
         yield call
 
@@ -160,7 +165,7 @@ def _without_key(parcel: _Parcel, answer: ItemResult) -> _Parcel | None:
     if key is None or key not in upload.record.get("profileData", {}):
         return None
     lighter = upload.without(key, f"CleverTap does not take it (code {refusal.code})")
-    return replace(parcel, upload=lighter, size=len(orjson.dumps(lighter.record)), again=True)
+    return replace(parcel, upload=lighter, text=orjson.dumps(lighter.record), again=True)
 
 
 def _outcome(parcel: _Parcel) -> Outcome:
@@ -225,7 +230,11 @@ def _own_part(
     """
     if shared is None:
         return None
-    own = {**shared, "body": {"d": [client.masked(parcel.upload.record)]}, "batch_size": together}
+    own = {
+        **shared,
+        "body": {"d": [client.masked_record(parcel.upload.record, parcel.text)]},
+        "batch_size": together,
+    }
     if shared["sent"] and reply is not None:
         own["reply"] = reply
     return own

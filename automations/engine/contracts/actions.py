@@ -11,8 +11,10 @@ from automations.engine.contracts.fields import ActionFields, JsonObject
 from automations.engine.contracts.kinds import ConnectionKind
 from automations.engine.contracts.reaching import DirectoryLike
 from automations.errors import AutomationError, DeliveryError, OutcomeUnknownError
+from automations.made_often import made_often
 
 
+@made_often
 @dataclass(frozen=True)
 class Call:
     """What an action may know of the delivery it works for.
@@ -31,6 +33,7 @@ class Call:
     depth: int = 0
 
 
+@made_often
 @dataclass(frozen=True)
 class Outcome:
     """What an action did. outputs: read by later steps as `steps.<name>.<key>`; `id` and `record` by custom.
@@ -44,6 +47,7 @@ class Outcome:
     stop: bool = False
 
 
+@made_often
 @dataclass(frozen=True)
 class BatchItem:
     """One delivery's part in a batch."""
@@ -53,6 +57,7 @@ class BatchItem:
     call: Call
 
 
+@made_often
 @dataclass(frozen=True)
 class ItemResult:
     """What became of one item. exchange: this record's own part of the request and reply, JSON, masked."""
@@ -61,6 +66,7 @@ class ItemResult:
     exchange: JsonObject | None = None
 
 
+@made_often
 @dataclass(frozen=True)
 class BatchLimits:
     """What one account takes: deliveries in one departure, and departures at the same time."""

@@ -9,8 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from automations.engine.contracts.fields import JsonObject
+from automations.made_often import made_often
 
 
+@made_often
 @dataclass(frozen=True)
 class Arrival:
     """One happening as intake stores it, before anything is decided.
@@ -29,6 +31,7 @@ class Arrival:
     hops: int = 0
 
 
+@made_often
 @dataclass(frozen=True)
 class Occurrence:
     """A happening in the shape that triggers and templates read; plain JSON throughout.

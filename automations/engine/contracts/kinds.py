@@ -13,6 +13,7 @@ from automations.engine.contracts.happenings import Arrival, Occurrence
 from automations.engine.contracts.imprints import Imprint
 from automations.engine.contracts.listings import ListedPage, RecordState, Window
 from automations.engine.contracts.reaching import DirectoryLike, DoorLike, Pool
+from automations.made_often import made_often
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class ConnectionReport:
     facts: Mapping[str, str] = dataclass_field(default_factory=dict)
 
 
+@made_often
 @dataclass(frozen=True)
 class InboundRequest:
     """A request to a connection's inbound address, after size checks, body already decompressed.
