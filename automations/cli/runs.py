@@ -67,8 +67,14 @@ def list_(recipe: str | None, status: str | None, record: str | None, limit: int
             )
             for line in lines
         ],
-        empty="There is no such run.",
+        empty=_none(is_narrowed=any((recipe, status, record))),
     )
+
+
+def _none(*, is_narrowed: bool) -> str:
+    if is_narrowed:
+        return "No run is like that. `automations run list` shows all of them."
+    return "Nothing has run yet. A run begins when something happens that a recipe which is on waits for."
 
 
 def _steps_of(assembly: Assembly, run_ids: Sequence[int]) -> dict[int, list[DeliveryDetail]]:

@@ -50,6 +50,13 @@ def test_list_is_narrowed_by_recipe_status_record_and_number(shop: Cli) -> None:
     assert "parked" in table
 
 
+def test_an_empty_list_says_whether_nothing_ran_or_nothing_is_like_that(shop: Cli) -> None:
+    assert "Nothing has run yet." in shop.ok("run", "list").stderr
+    shop.post("shop", {"id": 1, "name": "Ana", "age": 40})
+    said = shop.ok("run", "list", "--status", "parked").stderr
+    assert "No run is like that. `automations run list` shows all of them." in said
+
+
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
