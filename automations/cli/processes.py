@@ -108,7 +108,7 @@ def run_worker(settings: Settings, slot: int) -> None:
             target=_do_jobs_forever, args=(assembly.jobs, runner.ledger.owner, stop), daemon=True, name="jobs"
         )
         jobs.start()
-        threading.Thread(target=_nudge_at(stop, runner), daemon=True, name="stopping").start()
+        threading.Thread(target=_stop_at(stop, assembly, runner), daemon=True, name="stopping").start()
         _settle()
         runner.run_forever(stop)
         jobs.join(timeout=JOB_DRAIN_S)
@@ -117,10 +117,12 @@ def run_worker(settings: Settings, slot: int) -> None:
         _log.info("worker.stopped", slot=slot)
 
 
-def _nudge_at(stop: threading.Event, runner: Any) -> Any:
+def _stop_at(stop: threading.Event, assembly: Assembly, runner: Any) -> Any:
     def wait() -> None:
         stop.wait()
         runner.nudge()
+        # What wakes up for new work from now on must be another worker; this one only sees its calls home.
+        assembly.wake_ups.hear_no_more()
 
     return wait
 

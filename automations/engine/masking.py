@@ -111,8 +111,9 @@ class Masker:
         text: the same as JSON, written by `orjson`. To look through that once is quicker than to look at each part.
         """
         words = text.decode()
-        # Numbers may be written in another way, and names are compared without these two characters.
-        is_doubtful = self._numeric or not self.is_clean(words)
+        # Numbers may be written in another way, and what is escaped was not looked for in that form; names are
+        # compared without two characters.
+        is_doubtful = self._numeric or "\\" in words or not self.is_clean(words)
         if is_doubtful or _may_name_secret(words.replace("-", "").replace("_", "")):
             return self.value(value)
         return value

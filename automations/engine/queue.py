@@ -39,6 +39,8 @@ class WakeUps:
         self._task = self._huey.task(name=WAKE_TASK, expires=None)(self._wake)
         self._consumer: Any = None
         self._lock = threading.Lock()
+        self._ending = threading.Lock()
+        self._hears = True
         self._ringer = None if url.startswith("sqlite") else _Ringer(self._ring_now)
 
     def ring(self) -> None:
@@ -84,13 +86,20 @@ class WakeUps:
 
         self._huey.periodic_task(crontab(), name="chores")(reminded)
 
-    def stop(self) -> None:
-        consumer, self._consumer = self._consumer, None
-        if consumer is not None:
+    def hear_no_more(self) -> None:
+        """Leave the wake-ups to others; one that is taken all the same is rung again for them."""
+        with self._ending:
+            consumer, self._consumer = self._consumer, None
+            if consumer is None:
+                return
+            self._hears = False
             consumer.stop_flag.set()
             self._bell.ring()
             for thread in (consumer.scheduler, *(thread for _, thread in consumer.worker_threads)):
                 thread.join(timeout=PATIENCE_S)
+
+    def stop(self) -> None:
+        self.hear_no_more()
         self.close()
 
     def close(self) -> None:
@@ -101,7 +110,10 @@ class WakeUps:
         self._bell.close()
 
     def _wake(self) -> None:
-        self._on_wake()
+        if self._hears:
+            self._on_wake()
+        else:
+            self.ring()
 
 
 class _Ringer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from sqlalchemy import Connection as SqlConnection
 from sqlmodel import col, select
 
 from automations.clock import Clock
+from automations.engine import strict_json
 from automations.engine.catalog import BrokenRecipe, Catalog
 from automations.engine.compiled import CompiledRecipe
 from automations.engine.connections import Connections
@@ -180,6 +182,8 @@ class ReplayMaking:
         kind = self._kinds.of(event.connection_id)
         assert kind is not None
         try:
+            if payload is not None:
+                _refuse_doubtful(payload, event.payload)
             occurrence = kind.read(event.topic, event.payload if payload is None else payload)
         except Exception as error:  # noqa: BLE001 - one unreadable event must not stop the others
             return Refusal(
@@ -249,3 +253,16 @@ class ReplayMaking:
             except ValidationError:
                 self._parts[version_id] = []
         return self._parts[version_id]
+
+
+def _refuse_doubtful(payload: bytes, original: bytes) -> None:
+    """Raise for an edited content that intake would refuse, for `read` trusts what is stored.
+
+    It may hold as many items as its event does. Not every kind of connection keeps JSON.
+    """
+    try:
+        json.loads(payload)
+    except ValueError:
+        return
+    most = max(strict_json.MAX_ITEMS, original.count(b",") + original.count(b"{") + original.count(b"["))
+    strict_json.loads(payload, max_bytes=len(payload), max_items=most)

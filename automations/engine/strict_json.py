@@ -63,11 +63,11 @@ def reread(body: bytes) -> Any:
 
     orjson reads the same where no number is too long for it and no escape is unstorable. Raises as `loads` does.
     """
-    is_doubtful = _TOO_LONG_FOR_64_BITS in body.translate(_AS_NOUGHTS)
-    if not is_doubtful and (b"\\u" not in body or _UNSTORABLE_ESCAPE.search(body.decode()) is None):
+    if _TOO_LONG_FOR_64_BITS not in body.translate(_AS_NOUGHTS):
         try:
-            return orjson.loads(body)
-        except orjson.JSONDecodeError:
+            if b"\\u" not in body or _UNSTORABLE_ESCAPE.search(body.decode()) is None:
+                return orjson.loads(body)
+        except ValueError:
             pass
     return loads(body, max_bytes=len(body))
 

@@ -127,3 +127,17 @@ def test_what_cannot_be_is_named(shop: Cli, words: tuple[str, ...], status: int,
     result = shop("replay", *words)
     assert result.exit_code == status
     assert said in result.stderr
+
+
+@pytest.mark.parametrize(
+    "extra",
+    ['"name": "Eve"', f'"deep": {"[" * 70}{"]" * 70}', f'"many": [{",".join(["1"] * 10_001)}]', '"x": NaN'],
+    ids=["a key twice", "too deep", "too many", "no number"],
+)
+def test_an_edited_payload_that_intake_would_refuse_replays_nothing(shop: Cli, extra: str) -> None:
+    shop.post("shop", {"id": 1, "name": "Ana"})
+    content = shop.file("content.json", f'{{"id": 1, "name": "Ana", {extra}}}')
+    refused = shop("replay", "--run", 1, "--payload", content, "--yes")
+    assert refused.exit_code == 1
+    assert "cannot be read" in refused.stderr
+    assert len(shop.json("run", "list")) == 1

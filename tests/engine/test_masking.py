@@ -113,6 +113,16 @@ def test_what_is_written_as_json_already_is_masked_like_any_value(
         assert masker.json_value(value, written) == masker.value(value)
 
 
+@pytest.mark.parametrize("secret", ['qw"rt-1234', "ab\\cd-12xy", 'ab<c"d1', "pä sswört\n1"])
+def test_a_secret_inside_json_inside_json_is_masked(secret: str) -> None:
+    masker = Masker([secret])
+    for form in forms(secret):
+        value = {"note": form, "nested": json.dumps({"note": form}), "shown": repr(form)}
+        masked = masker.json_value(value, orjson.dumps(value))
+        assert masked == masker.value(value)
+        assert MASK in masked["note"]
+
+
 def test_what_holds_nothing_to_mask_is_not_copied() -> None:
     record = {"identity": "person-1", "evtData": {"Title": "Coffee machines, floor 1"}}
     assert Masker(["hush-hush"]).json_value(record, orjson.dumps(record)) is record

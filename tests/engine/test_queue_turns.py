@@ -77,6 +77,30 @@ def test_who_is_busy_lets_another_hear(
     assert heard.names == ["free"]
 
 
+def test_who_hears_no_more_leaves_every_wake_up_to_another_and_still_rings(
+    make: Callable[[], WakeUps], heard: Heard
+) -> None:
+    ending, other = make(), make()
+    ending.start("worker-1", heard.by("ending"))
+    settle(ending, heard, 3)
+    other.start("worker-2", heard.by("other"))
+    ending.hear_no_more()
+    heard.names.clear()
+    settle(ending, heard, 5)
+    assert heard.names == ["other"] * 5
+
+
+def test_a_wake_up_that_is_taken_at_the_end_is_rung_again(make: Callable[[], WakeUps], heard: Heard) -> None:
+    ending, other = make(), make()
+    ending.start("worker-1", heard.by("ending"))
+    ending.hear_no_more()
+    # As where it had been taken from the queue a moment before.
+    ending._wake()
+    other.start("worker-2", heard.by("other"))
+    assert heard.wait(1)
+    assert heard.names == ["other"]
+
+
 def test_who_is_busy_hears_as_soon_as_it_is_free_and_alone_in_any_case(
     make: Callable[[], WakeUps], heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:

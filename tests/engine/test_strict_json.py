@@ -174,6 +174,8 @@ def test_any_body_that_was_accepted_is_read_again_as_it_was(text: str) -> None:
 def test_what_is_damaged_since_is_refused_when_it_is_read_again() -> None:
     with pytest.raises(InputError):
         reread(b'{"a": ')
+    with pytest.raises(InputError):
+        reread(b'"\xff\\u0041"')
 
 
 @given(st.binary(max_size=200))
