@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from automations.clock import Clock
+from automations.engine.blame import is_suspect
 from automations.engine.doorstep import Doorstep, Result
 from automations.engine.gathering import Gathering, Group, Row, Subjects, is_full, picked
 from automations.engine.hands import CallOver, Delivered, Hand, LookedUp
@@ -133,10 +134,14 @@ class Departures:
         return leaving
 
     def _next_group(self, connection_id: int, waiting: Row) -> Group:
-        """Take what leaves in one call; nothing where all that waits must stay a moment."""
+        """Take what leaves in one call; nothing where all that waits must stay a moment.
+
+        A suspect keeps others out of this worker while it is in hand, and is blamed for what happens then.
+        """
         most = self._doorstep.most_together
         group = picked(waiting, self._subjects.busy(connection_id), most)
-        if group and not is_full(group, most) and self._gathering.stays(connection_id):
+        may_stay = not any(is_suspect(hand.claim.claims_without_end) for hand, _ in group)
+        if group and may_stay and not is_full(group, most) and self._gathering.stays(connection_id):
             waiting.extendleft(reversed(group))
             return []
         self._gathering.leaves(connection_id)

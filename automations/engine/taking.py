@@ -15,6 +15,7 @@ from automations.engine.ledger import Ledger
 from automations.model.states import RunStatus
 
 CLAIMS_AT_ONCE = 2_000
+SUSPECTS_AT_ONCE = 8
 BYTES_IN_HAND = 32 * 2**20
 
 Taken = tuple[list[Hand], Changes]
@@ -144,7 +145,7 @@ class Taking:
         """What is too heavy together is given back, and less is claimed at once until it fits again.
 
         So are suspects beside the one that this worker has in hand; that is written first, so that nobody else is
-        held should that one kill it.
+        held should that one kill it. Several are claimed at once all the same, for the least suspicious to go first.
         """
         connection_id = self._claimed[0].connection_id
         room_bytes = BYTES_IN_HAND - self._in_hand.bytes
@@ -153,7 +154,7 @@ class Taking:
         postponed = [*others, *heavy]
         at_once = self._at_once.pop(connection_id, CLAIMS_AT_ONCE)
         if postponed:
-            self._at_once[connection_id] = max(1, len(claims))
+            self._at_once[connection_id] = max(SUSPECTS_AT_ONCE if others else 1, len(claims))
         elif 2 * at_once < CLAIMS_AT_ONCE:
             self._at_once[connection_id] = 2 * at_once
         if others:

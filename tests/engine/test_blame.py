@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,3 +95,38 @@ def test_suspects_keep_the_order_of_their_record(house: ToyHouse) -> None:
         seen = [text for text in house.target.texts() if text.startswith(f"{id}/")]
         assert seen == sorted(seen)
     assert house.statuses().count("parked") == 1
+
+
+def suspects(house: ToyHouse, *marks: int) -> None:
+    """Let a run for each of these wait to be claimed, marked so by deaths before."""
+    house.send(*(arrival(number) for number in range(1, len(marks) + 1)))
+    house.runner._decider.decide_pending(len(marks) + 1, house.runner._loader.remember)
+    with house.assembly.database.connect_for_write() as connection:
+        for run_id, each in enumerate(marks, 1):
+            connection.exec_driver_sql(f"UPDATE run SET claims_without_end={each} WHERE id={run_id}")
+
+
+def test_the_less_suspicious_go_first_one_after_the_other(house: ToyHouse) -> None:
+    house.recipe()
+    suspects(house, 12, 2, 22, 3, 2, 2)
+    house.work()
+    assert [text.split("/")[0] for text in house.target.texts()][-2:] == ["1", "3"]
+    assert house.statuses() == ["succeeded"] * 6
+
+
+def test_a_suspect_does_not_stay_for_its_batch_to_fill_up(
+    house: ToyHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("automations.engine.gathering.LINGER_S", 600.0)
+    monkeypatch.setattr("automations.engine.deciding.DECIDE_MAX", 10)
+    fields = {"text": "{{ thing.id }}", "extra": {"about": "{{ thing.id }}"}}
+    house.recipe("post", [{"name": "p", "action": "toy.post", "connection": "toys", "fields": fields}])
+    house.target.gate = threading.Event()
+    suspects(house, 2)
+    house.send(*(arrival(number) for number in range(100, 150)))
+    house.runner.turn()
+    # Forty events more are known to wait, and a batch holds a hundred.
+    assert house.runner._departures.in_flight == 1
+    house.target.gate.set()
+    house.work()
+    assert set(house.statuses()) == {"succeeded"}
