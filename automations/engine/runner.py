@@ -105,8 +105,8 @@ class Runner:
         self._homecoming.nudge()
 
     def is_free(self) -> bool:
-        """Tell whether it waits for something to come; any thread may ask."""
-        return self._homecoming.is_waiting
+        """Tell whether it waits for something to come, and would look for it at once; any thread may ask."""
+        return self._homecoming.is_waiting and not self._deciding.is_anothers
 
     def run_forever(self, stop: threading.Event) -> None:
         """Turn until `stop` is set, then let the calls in flight come home."""

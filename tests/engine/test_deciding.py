@@ -147,7 +147,10 @@ def test_who_is_refused_the_turn_decides_when_it_is_free(
             house.runner.nudge()
             until(lambda: house.runner._deciding.is_anothers)
             assert house.target.done == []
+            # It would not look before its rest is over, so a wake-up is better heard by another.
+            assert not house.runner.is_free()
         until(all_over(house, MANY))
+        until(house.runner.is_free)
     delivered_once(house, MANY)
 
 
