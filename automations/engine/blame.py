@@ -3,8 +3,9 @@
 A dead worker leaves many runs, and one at most has killed it. So each of them gets a small mark, and one that has
 two is a suspect from then on: a worker has one suspect in hand at a time. Whoever was the only suspect, or the only
 run, when the worker died gets a great mark, and three of these are enough to park it. That way a record that kills
-its worker is found after five deaths at most, and its neighbours, or a machine that loses power again and again, park
-nothing.
+its worker is found after five deaths at most, and its neighbours park nothing. Nor does a machine that loses power
+again and again, unless that meets the same run three times while it is the only suspect in hand; so a suspect is
+not kept in hand longer than its call takes, and the least suspicious goes first.
 """
 
 from __future__ import annotations

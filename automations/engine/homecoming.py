@@ -23,9 +23,8 @@ Report = Delivered | LookedUp | CallOver
 class Homecoming:
     """Used by the coordinating thread; any thread may put into `inbox` and `nudge`.
 
-    is_nudged: somebody said that something may be due, and nobody has looked since. is_waiting: whether `wait` is under
-    way. The times are the machine's own,
-    whatever clock the engine goes by: they pace threads.
+    is_nudged: somebody said that something may be due, and nobody has looked since. is_waiting: whether `wait` is
+    under way. The times are the machine's own, whatever clock the engine goes by: they pace threads.
     """
 
     def __init__(self) -> None:

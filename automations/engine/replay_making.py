@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +28,7 @@ from automations.engine.replay_choice import ReplayChoice, ReplayVersion
 from automations.engine.replay_family import EarlierRun, Families, Family
 from automations.engine.replay_plan import Planner, Refusal
 from automations.engine.replay_writing import Replay, ReplayWriting
-from automations.errors import AutomationError
+from automations.errors import AutomationError, InputError
 from automations.model.database import Database
 from automations.model.recipe import Recipe, RecipeVersion
 
@@ -260,9 +259,9 @@ def _refuse_doubtful(payload: bytes, original: bytes) -> None:
 
     It may hold as many items as its event does. Not every kind of connection keeps JSON.
     """
-    try:
-        json.loads(payload)
-    except ValueError:
-        return
     most = max(strict_json.MAX_ITEMS, original.count(b",") + original.count(b"{") + original.count(b"["))
-    strict_json.loads(payload, max_bytes=len(payload), max_items=most)
+    try:
+        strict_json.loads(payload, max_bytes=len(payload), max_items=most)
+    except InputError as error:
+        if error.code not in ("bad_json", "bad_encoding"):
+            raise
