@@ -53,7 +53,7 @@ class DecidedEvent:
 @made_often
 @dataclass(frozen=True)
 class Claim:
-    """A run in this worker's hands; `counter` fences every later write."""
+    """A run in this worker's hands; `counter` fences every later write. lane: as it stays until the run is over."""
 
     run_id: int
     recipe_id: int
@@ -65,6 +65,7 @@ class Claim:
     connection_id: int
     replay_number: int
     memory: dict[str, Any]
+    lane: str | None
 
 
 @dataclass
@@ -154,6 +155,11 @@ class Changes:
 
     def __bool__(self) -> bool:
         return bool(self.openings or self.closings or self.updates)
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether it must be on disk before anything else happens: what leaves, and what came of a call."""
+        return bool(self.openings or self.closings)
 
     @property
     def is_departure(self) -> bool:

@@ -54,10 +54,18 @@ class Lanes:
         if len(lanes) > MANY:
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s, %s)", _EVERY_LANE)
             return
-        # In one order everywhere, so that two transactions never wait for each other: an array is read from its
-        # beginning, and nothing in this statement could be done in another order.
-        keys = sorted({zlib.crc32(lane.encode()) for lane in lanes})
-        connection.exec_driver_sql(_LOCK, (*_EVERY_LANE, _ONE_LANE, bigints([key - 2**31 for key in keys])))
+        connection.exec_driver_sql(_LOCK, (*_EVERY_LANE, _ONE_LANE, bigints(_keys(lanes))))
+
+    def locking(self, lanes: Collection[str]) -> str:
+        """Return what `lock` does as a text for PostgreSQL that needs no values, to be sent with another."""
+        if not lanes:
+            return ""
+        if len(lanes) > MANY:
+            return f"SELECT pg_advisory_xact_lock({_EVERY_LANE[0]}, {_EVERY_LANE[1]})"
+        shared = f"SELECT pg_advisory_xact_lock_shared({_EVERY_LANE[0]}, {_EVERY_LANE[1]})"
+        return "; ".join(
+            [shared, *(f"SELECT pg_advisory_xact_lock({_ONE_LANE}, {key})" for key in _keys(lanes))]
+        )
 
     def occupied(self, connection: Statements, lanes: Sequence[str]) -> set[str]:
         """Return those of the lanes that have any run in them."""
@@ -89,6 +97,15 @@ class Lanes:
             connection.exec_driver_sql(_PROMOTE, [(now, lane) for lane in which])
         else:
             connection.exec_driver_sql(_PROMOTE_ALL, (now, texts(which)))
+
+
+def _keys(lanes: Iterable[str]) -> list[int]:
+    """Return what stands for each lane: 32 bits with their sign.
+
+    In one order everywhere, so that two transactions never wait for each other: an array is read from its beginning,
+    and nothing in the statement could be done in another order.
+    """
+    return sorted({zlib.crc32(lane.encode()) - 2**31 for lane in lanes})
 
 
 def _chunks(items: Sequence[object]) -> Iterable[Sequence[object]]:

@@ -156,10 +156,32 @@ def _marks_after_death(abandoned: Sequence[Any]) -> dict[int, int]:
 
 
 def _claim_of(row: Any) -> Claim:
-    run_id, recipe_id, version_id, event_id, counter, claims, step_index, connection_id, replay, memory = row
+    (
+        run_id,
+        recipe_id,
+        version_id,
+        event_id,
+        counter,
+        claims,
+        step_index,
+        connection_id,
+        replay,
+        memory,
+        lane,
+    ) = row
     kept = load_json(memory) if memory else {}
     return Claim(
-        run_id, recipe_id, version_id, event_id, counter, claims, step_index, connection_id, replay, kept
+        run_id,
+        recipe_id,
+        version_id,
+        event_id,
+        counter,
+        claims,
+        step_index,
+        connection_id,
+        replay,
+        kept,
+        lane,
     )
 
 
@@ -188,7 +210,7 @@ UPDATE run SET status=?, lease_owner=?, lease_until=?, lease_counter=lease_count
   claimable_at=NULL, started_at=COALESCE(started_at, ?)
 WHERE id IN (SELECT id FROM run WHERE connection_id=? AND claimable_at<=? ORDER BY claimable_at, id LIMIT ?{skip})
 RETURNING id, recipe_id, version_id, event_id, lease_counter, claims_without_end, step_index, connection_id,
-  replay_number, memory
+  replay_number, memory, lane
 """
 
 _TRIED_IN_THE_FUTURE = """

@@ -8,7 +8,7 @@ The statements are plain SQL: they carry thousands of rows a second, and both da
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,14 +17,32 @@ from automations.engine.changes import Changes, Claim, Closing, DecidedEvent, Op
 from automations.engine.held_runs import held_still
 from automations.engine.lanes import Lanes
 from automations.engine.leases import LEASE, Leases, Taker, in_chunks
+from automations.engine.ledger_statements import (
+    ATTEMPT_KINDS,
+    CLOSE,
+    CLOSING_KINDS,
+    DECIDE,
+    DECIDE_OPEN,
+    DELIVERY,
+    DEPART,
+    OPEN,
+    OPEN_AGAIN,
+    RELEASE,
+    SETTLE,
+    TRY,
+    UPDATE_KINDS,
+)
 from automations.engine.made_events import MadeEvents
 from automations.engine.newcomers import Newcomers
 from automations.model.arrays import bigints
 from automations.model.columns import dump_json, micros, storable
 from automations.model.database import Database
-from automations.model.many import INTEGER, TEXT, Column, among, by_column, insert, unnested, update
+from automations.model.many import among, by_column
 from automations.model.statements import Statements
 from automations.model.states import DeliveryStatus
+
+#: The runs whose lease was lost, and the ids of new deliveries by (run, step, item).
+_Written = tuple[set[int], dict[tuple[int, int, int], int]]
 
 
 def _json(value: Any) -> str | None:
@@ -72,11 +90,11 @@ class Ledger(Leases):
             open_ids = self._still_undecided(connection, [event.event_id for event in decided])
             mine = self._not_told_yet(connection, [one for one in decided if one.event_id in open_ids])
             if mine:
-                _DECIDE.run(connection, [_verdict_row(one, now) for one in mine])
+                DECIDE.run(connection, [_verdict_row(one, now) for one in mine])
             return mine
         # In the order of their ids, as everywhere.
         rows = [_verdict_row(one, now) for one in sorted(decided, key=lambda one: one.event_id)]
-        changed = {event_id for (event_id,) in _DECIDE_OPEN.returned(connection, rows)}
+        changed = {event_id for (event_id,) in DECIDE_OPEN.returned(connection, rows)}
         return [one for one in decided if one.event_id in changed]
 
     def _not_told_yet(
@@ -104,39 +122,58 @@ class Ledger(Leases):
 
     # -- working
 
-    def apply(self, changes: Changes) -> tuple[set[int], dict[tuple[int, int, int], int]]:
+    def apply(self, changes: Changes) -> _Written:
         """Write everything in one transaction.
 
         Returns the runs whose lease was lost (nothing of theirs was written) and the ids of new deliveries by
         (run, step, item).
         """
         now = micros(self._clock.now())
-        if not self._database.on_sqlite and changes.is_departure:
-            return self._depart(changes, now)
-        with self._database.write_plain(durable=bool(changes.openings or changes.closings)) as connection:
+        if self._database.on_sqlite or any(o.delivery_id is not None for o in changes.openings):
+            return self._one_after_another(changes, now)
+        return self._depart(changes, now) if changes.is_departure else self._settle(changes, now)
+
+    def _one_after_another(self, changes: Changes, now: int) -> _Written:
+        with self._database.write_plain(durable=changes.is_durable) as connection:
             kept = self._kept(connection, changes.held)
             self._close(connection, [c for c in changes.closings if c.run_id in kept], now)
             ids = self._open(connection, [o for o in changes.openings if o.run_id in kept], now)
             self._release(connection, [u for u in changes.updates if u.claim.run_id in kept], kept, now)
         return set(changes.held) - kept.keys(), ids
 
-    def _depart(self, changes: Changes, now: int) -> tuple[set[int], dict[tuple[int, int, int], int]]:
+    def _depart(self, changes: Changes, now: int) -> _Written:
         """Write what only opens deliveries, in one statement, which is a transaction of its own.
 
         One that is closed refuses all: the others are opened then, but nobody is told, and opening them again, each
         run alone, is the same as once.
         """
-        held = sorted(changes.held)
-        claims = bigints(held), bigints([changes.held[run_id].counter for run_id in held])
-        rows = by_column(_DELIVERY.values(), [_opening_row(o, now) for o in changes.openings])
         with self._database.write_one_plain() as connection:
-            found = connection.exec_driver_sql(_DEPART, (*claims, self.owner, *rows)).all()
-        kept = {run_id for delivery_id, run_id, *_ in found if delivery_id is None}
-        ids = {
-            (run_id, *place): delivery_id for delivery_id, run_id, *place in found if delivery_id is not None
-        }
-        _refuse_closed(len(ids), sum(o.run_id in kept for o in changes.openings))
-        return set(held) - kept, ids
+            found = connection.exec_driver_sql(DEPART, self._held_and_opened(changes, now)).all()
+        return _written(changes, found)
+
+    def _settle(self, changes: Changes, now: int) -> _Written:
+        """Write everything in one statement, after the lanes that are left are locked."""
+        closings = list({c.delivery_id: c for c in changes.closings}.values())
+        updates = list({u.claim.run_id: u for u in changes.updates}.values())
+        ended = [u.claim for u in updates if u.claimable_at is None]
+        parameters = (
+            *self._held_and_opened(changes, now),
+            *by_column(CLOSING_KINDS, [(*_closing_row(c, now), c.run_id) for c in closings]),
+            *by_column(ATTEMPT_KINDS, [(*_attempt_row(c), c.run_id) for c in changes.closings if c.attempt]),
+            *by_column(UPDATE_KINDS, [_update_row(u, now) for u in updates]),
+            now,
+            bigints([claim.run_id for claim in ended]),
+        )
+        locking = self._lanes.locking({claim.lane for claim in ended if claim.lane is not None})
+        with self._database.write_plain(durable=changes.is_durable, first=locking) as connection:
+            # A text of its own, so that what it sees is what was there when the lanes were locked.
+            return _written(changes, connection.exec_driver_sql(SETTLE, parameters).all())
+
+    def _held_and_opened(self, changes: Changes, now: int) -> tuple[Any, ...]:
+        held = sorted(changes.held)
+        counters = bigints([changes.held[run_id].counter for run_id in held])
+        rows = by_column(DELIVERY.values(), [_opening_row(o, now) for o in changes.openings])
+        return bigints(held), counters, self.owner, *rows
 
     def _kept(self, connection: Statements, held: dict[int, Claim]) -> dict[int, str | None]:
         """Return those runs that are still this worker's, each with its lane, and keep them so."""
@@ -154,11 +191,11 @@ class Ledger(Leases):
     ) -> dict[tuple[int, int, int], int]:
         again = [o for o in openings if o.delivery_id is not None]
         if again:
-            opened = _OPEN_AGAIN.run(connection, [(str(o.status), o.delivery_id) for o in again])
+            opened = OPEN_AGAIN.run(connection, [(str(o.status), o.delivery_id) for o in again])
             _refuse_closed(opened, len(again))
         ids: dict[tuple[int, int, int], int] = {}
         for chunk in in_chunks([o for o in openings if o.delivery_id is None], 200):
-            for delivery_id, *place in _OPEN.returned(connection, [_opening_row(o, now) for o in chunk]):
+            for delivery_id, *place in OPEN.returned(connection, [_opening_row(o, now) for o in chunk]):
                 ids[place[0], place[1], place[2]] = delivery_id
         _refuse_closed(len(ids), len(openings) - len(again))
         return ids
@@ -166,29 +203,9 @@ class Ledger(Leases):
     def _close(self, connection: Statements, closings: Sequence[Closing], now: int) -> None:
         if not closings:
             return
-        _CLOSE.run(
-            connection,
-            [
-                (
-                    str(c.status), storable(c.reason), c.reason_kind, _json(c.outputs),
-                    micros(c.next_attempt_at) if c.next_attempt_at else None,
-                    None if c.status == DeliveryStatus.WAITING else now, c.delivery_id,
-                )
-                for c in closings
-            ],
-        )  # fmt: skip
-        tried = [(c.delivery_id, c.attempt) for c in closings if c.attempt is not None]
-        if tried:
-            _TRY.run(
-                connection,
-                [
-                    (
-                        delivery_id, a.number, micros(a.started_at), a.duration_ms, a.outcome, storable(a.message),
-                        _json(a.exchanges), a.batch_size,
-                    )
-                    for delivery_id, a in tried
-                ],
-            )  # fmt: skip
+        CLOSE.run(connection, [_closing_row(c, now) for c in closings])
+        if tried := [_attempt_row(c) for c in closings if c.attempt is not None]:
+            TRY.run(connection, tried)
 
     def _release(
         self, connection: Statements, updates: Sequence[RunUpdate], lanes: Mapping[int, str | None], now: int
@@ -199,18 +216,21 @@ class Ledger(Leases):
         ended = (lanes[u.claim.run_id] for u in updates if u.claimable_at is None)
         left = sorted({lane for lane in ended if lane is not None})
         self._lanes.lock(connection, left)
-        _RELEASE.run(
-            connection,
-            [
-                (
-                    str(u.status), storable(u.reason), u.reason_kind, u.step_index, u.connection_id,
-                    micros(u.claimable_at) if u.claimable_at else None, _json(u.memory),
-                    None if u.claimable_at else now, 1 if u.claimable_at else 0, u.marks, u.claim.run_id,
-                )
-                for u in updates
-            ],
-        )  # fmt: skip
+        RELEASE.run(connection, [_update_row(u, now) for u in updates])
         self._lanes.let_next_go(connection, left, now)
+
+
+def _written(changes: Changes, found: Iterable[Any]) -> _Written:
+    """Read what `DEPART` and `SETTLE` return. Raises RuntimeError where a delivery could not be opened."""
+    kept: set[int] = set()
+    ids: dict[tuple[int, int, int], int] = {}
+    for delivery_id, run_id, step_index, item_index in found:
+        if delivery_id is None:
+            kept.add(run_id)
+        else:
+            ids[run_id, step_index, item_index] = delivery_id
+    _refuse_closed(len(ids), sum(o.run_id in kept for o in changes.openings))
+    return set(changes.held) - kept, ids
 
 
 def _refuse_closed(opened: int, wanted: int) -> None:
@@ -233,66 +253,26 @@ def _opening_row(o: Opening, now: int) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-_VERDICT = (Column("decided_at"), Column("label", TEXT), Column("passed_over", TEXT), Column("problem", TEXT))
-_DECIDE = update("event", _VERDICT)
-_DECIDE_OPEN = update("event", _VERDICT, where="event.decided_at IS NULL", then="RETURNING event.id")
+def _closing_row(c: Closing, now: int) -> tuple[Any, ...]:
+    return (
+        str(c.status), storable(c.reason), c.reason_kind, _json(c.outputs),
+        micros(c.next_attempt_at) if c.next_attempt_at else None,
+        None if c.status == DeliveryStatus.WAITING else now, c.delivery_id,
+    )  # fmt: skip
 
-_DELIVERY = {
-        "run_id": INTEGER, "step_index": INTEGER, "item_index": INTEGER, "step_name": TEXT, "action": TEXT,
-        "connection_id": INTEGER, "status": TEXT, "reason": TEXT, "reason_kind": TEXT, "fields": TEXT, "outputs": TEXT,
-        "idempotency_key": TEXT, "attempts": INTEGER, "created_at": INTEGER, "closed_at": INTEGER, "item_key": TEXT,
-    }  # fmt: skip
-_UNLESS_CLOSED = (
-    "ON CONFLICT (run_id, step_index, item_index) DO UPDATE SET status=excluded.status "
-    "WHERE delivery.status<>'succeeded' RETURNING id, run_id, step_index, item_index"
-)
 
-_OPEN = insert("delivery", _DELIVERY, _UNLESS_CLOSED)
+def _attempt_row(c: Closing) -> tuple[Any, ...]:
+    a = c.attempt
+    assert a is not None
+    return (
+        c.delivery_id, a.number, micros(a.started_at), a.duration_ms, a.outcome, storable(a.message),
+        _json(a.exchanges), a.batch_size,
+    )  # fmt: skip
 
-# First the runs that are still this worker's, without a delivery, then what was opened.
-_DEPART = f"""
-WITH kept AS (
-  SELECT run.id FROM run JOIN unnest(%b::bigint[], %b::bigint[]) AS held(id, counter)
-    ON run.id=held.id AND run.lease_counter=held.counter
-  WHERE run.lease_owner=%s ORDER BY run.id FOR UPDATE OF run
-), opened AS (
-  INSERT INTO delivery ({", ".join(_DELIVERY)}) SELECT {", ".join(_DELIVERY)}
-  FROM {unnested(_DELIVERY.values())} AS v({", ".join(_DELIVERY)}, place)
-  WHERE v.run_id IN (SELECT id FROM kept) ORDER BY place {_UNLESS_CLOSED}
-)
-SELECT NULL, id, 0, 0 FROM kept UNION ALL SELECT id, run_id, step_index, item_index FROM opened
-"""  # noqa: S608 - names only
 
-_OPEN_AGAIN = update(
-    "delivery",
-    [Column("status", TEXT)],
-    also="attempts=attempts+1, next_attempt_at=NULL",
-    where="status<>'succeeded'",
-)
-
-_CLOSE = update(
-    "delivery",
-    [
-        Column("status", TEXT), Column("reason", TEXT), Column("reason_kind", TEXT), Column("outputs", TEXT),
-        Column("next_attempt_at"), Column("closed_at"),
-    ],
-)  # fmt: skip
-
-_TRY = insert(
-    "attempt",
-    {
-        "delivery_id": INTEGER, "number": INTEGER, "started_at": INTEGER, "duration_ms": INTEGER, "outcome": TEXT,
-        "message": TEXT, "exchanges": TEXT, "batch_size": INTEGER,
-    },
-    "ON CONFLICT (delivery_id, number) DO NOTHING",
-)  # fmt: skip
-
-_RELEASE = update(
-    "run",
-    [
-        Column("status", TEXT), Column("reason", TEXT), Column("reason_kind", TEXT), Column("step_index"),
-        Column("connection_id"), Column("claimable_at"), Column("memory", TEXT), Column("finished_at"),
-        Column("lane", becomes="CASE WHEN {}=1 THEN run.lane END"), Column("claims_without_end"),
-    ],
-    also="lease_owner=NULL, lease_until=NULL",
-)  # fmt: skip
+def _update_row(u: RunUpdate, now: int) -> tuple[Any, ...]:
+    return (
+        str(u.status), storable(u.reason), u.reason_kind, u.step_index, u.connection_id,
+        micros(u.claimable_at) if u.claimable_at else None, _json(u.memory),
+        None if u.claimable_at else now, 1 if u.claimable_at else 0, u.marks, u.claim.run_id,
+    )  # fmt: skip

@@ -80,6 +80,7 @@ def _first_claim(run_id: int, run: NewRun) -> Claim:
         connection_id=run.connection_id,
         replay_number=run.replay_number,
         memory=dict(run.memory or {}),
+        lane=run.lane,
     )
 
 

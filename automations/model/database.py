@@ -97,12 +97,12 @@ class Database:
             yield connection
 
     @contextmanager
-    def write_plain(self, *, durable: bool = True) -> Iterator[Statements]:
+    def write_plain(self, *, durable: bool = True, first: str = "") -> Iterator[Statements]:
         """Yield the driver's connection in a write transaction. Raises StorageUnavailableError as `write` does.
 
         durable: whether it is on disk when the block ends. What may be lost by a machine that loses its power
         need not wait for the disk; a durable transaction brings everything before it to the disk too, so nothing
-        is ever lost from the middle.
+        is ever lost from the middle. first: what PostgreSQL is told in the same message that begins it, without values.
         """
         with self._plain() as (connection, cursor):
             try:
@@ -111,7 +111,7 @@ class Database:
                         cursor.execute("PRAGMA synchronous=NORMAL")
                     begin_immediate(cursor, BUSY_TIMEOUT_MS)
                 else:
-                    postgres.begin(cursor, durable=durable)
+                    postgres.begin(cursor, durable=durable, first=first)
                 yield connection
                 cursor.connection.commit()
             except BaseException:

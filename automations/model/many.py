@@ -88,8 +88,11 @@ def insert(table: str, columns: Mapping[str, str], then: str = "") -> ForMany:
 
 
 def by_column(kinds: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> tuple[bytes, ...]:
-    """Return the values of rows, at least one, as an array for each column."""
-    return tuple(_ARRAYS[kind](values) for kind, values in zip(kinds, zip(*rows, strict=True), strict=True))
+    """Return the values of rows as an array for each column."""
+    columns = list(zip(*rows, strict=True))
+    if not columns:
+        return tuple(_ARRAYS[kind](()) for kind in kinds)
+    return tuple(_ARRAYS[kind](values) for kind, values in zip(kinds, columns, strict=True))
 
 
 def unnested(kinds: Iterable[str]) -> str:

@@ -91,11 +91,15 @@ def engine_for_single_statements(url: str, pool_size: int) -> Engine:
     return engine
 
 
-def begin(cursor: Any, *, durable: bool) -> None:
-    """Begin a transaction with one message; `commit` or `rollback` of its connection ends it, then `end`."""
+def begin(cursor: Any, *, durable: bool, first: str = "") -> None:
+    """Begin a transaction with one message; `commit` or `rollback` of its connection ends it, then `end`.
+
+    first: statements that go with it, without values.
+    """
     cursor.connection.autocommit = True
     # Several statements in one text cannot be prepared.
-    cursor.execute(_BEGIN if durable else _BEGIN_UNHURRIED, prepare=False)
+    begin_text = _BEGIN if durable else _BEGIN_UNHURRIED
+    cursor.execute(f"{begin_text}; {first}" if first else begin_text, prepare=False)
 
 
 def end(connection: Any) -> None:
