@@ -316,7 +316,12 @@ class Assembly:
             owner=owner,
             limits=Limits(self.settings.loop_depth, self.settings.loop_runs),
             workforce=workforce,
+            ring=self.wake_ups.ring,
         )
+
+    def be_ready_to_call(self) -> None:
+        """Load now what the first call needs: certificates take 50 ms, in which a record would wait."""
+        _ = self._sessions
 
     def close(self) -> None:
         made = self.__dict__

@@ -95,6 +95,7 @@ def run_worker(settings: Settings, slot: int) -> None:
         presence = _presence(assembly, ProcessRole.WORKER, place)
         workforce = Workforce(assembly.database, assembly.clock, presence)
         runner = assembly.runner(place + secrets.token_hex(4), workforce)
+        assembly.be_ready_to_call()
         # The lock is ours, so whoever worked in this slot before is dead, and its leases with it.
         taken_back = runner.ledger.recover(place) + assembly.jobs.recover(place)
         assembly.wake_ups.remind(assembly.chores.run_due)

@@ -21,6 +21,8 @@ from automations.model.person import Installation
 from automations.model.recipe import Recipe, RecipeVersion
 
 _GENERATION = "catalog_generation"
+#: An expression that any statement may read beside other things: another value after every change of any recipe.
+GENERATION = f"(SELECT value FROM installation WHERE name='{_GENERATION}')"  # noqa: S608 - names only
 
 _log = structlog.get_logger("catalog")
 
@@ -67,11 +69,15 @@ class Catalog:
         # What is compiled while everything is forgotten must be forgotten, too.
         self._compiling = RLock()
 
-    def refresh(self) -> None:
-        """Forget everything if any recipe was published or switched, or any connection saved, since."""
-        with self._database.read_plain() as connection:
-            sql = self._database.sql("SELECT value FROM installation WHERE name=?")
-            generation = str(connection.exec_driver_sql(sql, (_GENERATION,)).scalar() or "0")
+    def refresh(self, generation: str | None = None) -> None:
+        """Forget everything if any recipe was published or switched, or any connection saved, since.
+
+        generation: what `GENERATION` was at the moment in question; read now where it is not given.
+        """
+        if generation is None:
+            with self._database.read_plain() as connection:
+                generation = connection.exec_driver_sql(f"SELECT {GENERATION}").scalar()
+        generation = generation or "0"
         if generation != self._generation:
             with self._compiling:
                 self._wanting.clear()

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from sqlmodel import col, select
 
-from automations.engine.catalog import BrokenRecipe, Catalog
+from automations.engine.catalog import GENERATION, BrokenRecipe, Catalog
 from automations.engine.changes import DecidedEvent, NewRun, Room
 from automations.engine.compiled import CompiledRecipe
 from automations.engine.connections import Connections
@@ -60,6 +60,7 @@ BYTES_AT_ONCE = 8 * 2**20
 #: With the largest payloads no more than are taken at once anyway.
 FEW = 8
 EVENT_COLUMNS = "id, connection_id, topic, record_key, origin, occurred_at, received_at, payload"
+_UNDECIDED = f"SELECT {EVENT_COLUMNS}, {GENERATION} FROM event WHERE decided_at IS NULL"  # noqa: S608 - names only
 
 
 def envelope_of(event: StoredEvent, recipe: CompiledRecipe, *, is_replay: bool = False) -> Envelope:
@@ -158,11 +159,16 @@ class Decider:
         Where there are no more than a few, looking at their sizes first and taking the turn would cost more than
         that two workers decide the same.
         """
-        sql = f"SELECT {EVENT_COLUMNS} FROM event WHERE decided_at IS NULL ORDER BY id LIMIT ?"  # noqa: S608
+        return self._read_undecided("ORDER BY id LIMIT ?", count)
+
+    def _read_undecided(self, which: str, value: int) -> list[StoredEvent]:
+        """Read undecided events, and with them whether any recipe has changed since the last ones."""
+        sql = self._database.sql(f"{_UNDECIDED} {which}")
         with self._database.read_plain() as connection:
-            return [
-                StoredEvent.of(row) for row in connection.exec_driver_sql(self._database.sql(sql), (count,))
-            ]
+            rows = connection.exec_driver_sql(sql, (value,)).all()
+        if rows:
+            self._catalog.refresh(rows[0][-1] or "")
+        return [StoredEvent.of(row) for row in rows]
 
     def _decide(
         self,
@@ -174,7 +180,6 @@ class Decider:
         self._waiting = set()
         if not events:
             return 0
-        self._catalog.refresh()
         decided: list[DecidedEvent] = []
         readable: list[tuple[StoredEvent, Seen]] = []
         for event in events:
@@ -228,10 +233,7 @@ class Decider:
         upto = accumulate(0 if row[0] in self._waiting else row[1] for row in sizes)
         fitting = max(1 + len(self._waiting), sum(1 for total in upto if total <= BYTES_AT_ONCE))
         newest_id = sizes[:fitting][-1][0]
-        sql = f"SELECT {EVENT_COLUMNS} FROM event WHERE decided_at IS NULL AND id<=? ORDER BY id"  # noqa: S608
-        with self._database.read_plain() as connection:
-            rows = connection.exec_driver_sql(self._database.sql(sql), (newest_id,)).all()
-        return [StoredEvent.of(row) for row in rows]
+        return self._read_undecided("AND id<=? ORDER BY id", newest_id)
 
     def _read(self, event: StoredEvent) -> Seen | DecidedEvent:
         """Return what an event tells, or why no recipe can see it."""

@@ -10,14 +10,12 @@ from __future__ import annotations
 import zlib
 from collections.abc import Collection, Iterable, Sequence
 
-from automations.model.arrays import bigints, texts
+from automations.model.arrays import texts
 from automations.model.database import Database
 from automations.model.many import among
 from automations.model.statements import Statements
 
 MANY = 200
-_EVERY_LANE = (78, 0)
-_ONE_LANE = 77
 _CHUNK = 500
 
 _PROMOTE = """
@@ -31,9 +29,10 @@ WHERE id IN (SELECT (SELECT MIN(id) FROM run WHERE lane=one.lane) FROM unnest(%b
   AND status='queued' AND claimable_at IS NULL
 """
 
+_LOCK_ALL = "SELECT pg_advisory_xact_lock(78, 0)"
 _LOCK = """
-SELECT pg_advisory_xact_lock_shared(%s, %s)
-UNION ALL SELECT pg_advisory_xact_lock(%s, key::int) FROM unnest(%b::bigint[]) AS one(key)
+SELECT pg_advisory_xact_lock_shared(78, 0)
+UNION ALL SELECT pg_advisory_xact_lock(77, key) FROM unnest(ARRAY{keys}::int[]) AS one(key)
 """
 
 
@@ -44,28 +43,19 @@ class Lanes:
         self._on_sqlite = database.on_sqlite
 
     def lock(self, connection: Statements, lanes: Collection[str]) -> None:
-        """Keep two transactions from joining and leaving one lane at once, until this one ends.
+        """Keep two transactions from joining and leaving one lane at once, until this one ends."""
+        if not self._on_sqlite and (text := self.locking(lanes)):
+            connection.exec_driver_sql(text)
+
+    def locking(self, lanes: Collection[str]) -> str:
+        """Return what `lock` does as a text for PostgreSQL that needs no values, to be sent with another; maybe none.
 
         SQLite has one writer anyway. PostgreSQL keeps every lock in a table of limited size, so a transaction on
         many lanes takes one lock over all of them; one on a few shares that lock and takes their own.
         """
-        if self._on_sqlite or not lanes:
-            return
-        if len(lanes) > MANY:
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s, %s)", _EVERY_LANE)
-            return
-        connection.exec_driver_sql(_LOCK, (*_EVERY_LANE, _ONE_LANE, bigints(_keys(lanes))))
-
-    def locking(self, lanes: Collection[str]) -> str:
-        """Return what `lock` does as a text for PostgreSQL that needs no values, to be sent with another."""
         if not lanes:
             return ""
-        if len(lanes) > MANY:
-            return f"SELECT pg_advisory_xact_lock({_EVERY_LANE[0]}, {_EVERY_LANE[1]})"
-        shared = f"SELECT pg_advisory_xact_lock_shared({_EVERY_LANE[0]}, {_EVERY_LANE[1]})"
-        return "; ".join(
-            [shared, *(f"SELECT pg_advisory_xact_lock({_ONE_LANE}, {key})" for key in _keys(lanes))]
-        )
+        return _LOCK_ALL if len(lanes) > MANY else _LOCK.format(keys=_keys(lanes))
 
     def occupied(self, connection: Statements, lanes: Sequence[str]) -> set[str]:
         """Return those of the lanes that have any run in them."""
@@ -85,18 +75,17 @@ class Lanes:
             found |= {row[0] for row in connection.exec_driver_sql(sql, values)}
         return sorted(found)
 
-    def let_next_go(self, connection: Statements, lanes: Iterable[str], now: int) -> None:
-        """Make the oldest run of each lane claimable. Only for lanes whose active run has just left.
+    def let_next_go(self, connection: Statements, lanes: Iterable[str], now: int) -> int:
+        """Make the oldest run of each lane claimable; return how many. Only for lanes whose active run has just left.
 
         now: microseconds, as stored.
         """
         which = list(lanes)
         if not which:
-            return
+            return 0
         if self._on_sqlite:
-            connection.exec_driver_sql(_PROMOTE, [(now, lane) for lane in which])
-        else:
-            connection.exec_driver_sql(_PROMOTE_ALL, (now, texts(which)))
+            return int(connection.exec_driver_sql(_PROMOTE, [(now, lane) for lane in which]).rowcount)
+        return int(connection.exec_driver_sql(_PROMOTE_ALL, (now, texts(which))).rowcount)
 
 
 def _keys(lanes: Iterable[str]) -> list[int]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from automations.clock import Clock
 from automations.engine.changes import Changes, Claim, Closing, DecidedEvent, Opening, Room, RunUpdate
-from automations.engine.held_runs import held_still
+from automations.engine.held_runs import HELD, held_still
 from automations.engine.lanes import Lanes
 from automations.engine.leases import LEASE, Leases, Taker, in_chunks
 from automations.engine.ledger_statements import (
@@ -22,7 +22,7 @@ from automations.engine.ledger_statements import (
     CLOSE,
     CLOSING_KINDS,
     DECIDE,
-    DECIDE_OPEN,
+    DECIDE_AND_LOOK,
     DELIVERY,
     DEPART,
     OPEN,
@@ -31,18 +31,28 @@ from automations.engine.ledger_statements import (
     SETTLE,
     TRY,
     UPDATE_KINDS,
+    VERDICT_KINDS,
 )
 from automations.engine.made_events import MadeEvents
-from automations.engine.newcomers import Newcomers
-from automations.model.arrays import bigints
+from automations.engine.newcomers import Newcomers, lanes_joined
+from automations.model.arrays import bigints, texts
 from automations.model.columns import dump_json, micros, storable
 from automations.model.database import Database
 from automations.model.many import among, by_column
 from automations.model.statements import Statements
 from automations.model.states import DeliveryStatus
 
-#: The runs whose lease was lost, and the ids of new deliveries by (run, step, item).
-_Written = tuple[set[int], dict[tuple[int, int, int], int]]
+
+class Written(NamedTuple):
+    """What became of changes.
+
+    lost: the runs whose lease was lost; nothing of theirs was written. ids: of new deliveries, by (run, step, item).
+    lets_go: whether runs that stood behind others may be claimed now.
+    """
+
+    lost: set[int]
+    ids: dict[tuple[int, int, int], int]
+    lets_go: bool = False
 
 
 def _json(value: Any) -> str | None:
@@ -71,31 +81,40 @@ class Ledger(Leases):
         now, taker = micros(clock_now), None
         if room is not None:
             taker = Taker(self.owner, micros(clock_now + LEASE), dict(room.left))
-        # Verdicts that a power failure takes back are made again: no call can have followed them.
-        with self._database.write_plain(durable=False) as connection:
-            mine = self._verdicts(connection, decided, now)
-            if not mine:
-                return
-            runs = held_still(self._database, connection, [run for event in mine for run in event.runs])
-            claims = self._newcomers.insert(connection, runs, now, taker)
+        if self._database.on_sqlite or not _is_plain(decided):
+            claims = self._decide_one_after_another(decided, now, taker)
+        else:
+            claims = self._decide_together(decided, now, taker)
         if room is not None and taker is not None:
             room.left = taker.room
             room.claims += claims
 
-    def _verdicts(
-        self, connection: Statements, decided: Sequence[DecidedEvent], now: int
-    ) -> Sequence[DecidedEvent]:
-        """Store the verdicts on events that nobody has decided yet; return those."""
-        if self._database.on_sqlite or any(one.taking is not None for one in decided):
+    # Verdicts that a power failure takes back are made again: no call can have followed them.
+
+    def _decide_one_after_another(
+        self, decided: Sequence[DecidedEvent], now: int, taker: Taker | None
+    ) -> list[Claim]:
+        with self._database.write_plain(durable=False) as connection:
             open_ids = self._still_undecided(connection, [event.event_id for event in decided])
             mine = self._not_told_yet(connection, [one for one in decided if one.event_id in open_ids])
-            if mine:
-                DECIDE.run(connection, [_verdict_row(one, now) for one in mine])
-            return mine
+            if not mine:
+                return []
+            DECIDE.run(connection, [_verdict_row(one, now) for one in mine])
+            runs = held_still(self._database, connection, [run for event in mine for run in event.runs])
+            return self._newcomers.insert(connection, runs, now, taker)
+
+    def _decide_together(self, decided: Sequence[DecidedEvent], now: int, taker: Taker | None) -> list[Claim]:
+        """The same on PostgreSQL with fewer messages, where nothing has to be asked between them."""
+        lanes = lanes_joined([run for event in decided for run in event.runs])
         # In the order of their ids, as everywhere.
         rows = [_verdict_row(one, now) for one in sorted(decided, key=lambda one: one.event_id)]
-        changed = {event_id for (event_id,) in DECIDE_OPEN.returned(connection, rows)}
-        return [one for one in decided if one.event_id in changed]
+        parameters = (*by_column(VERDICT_KINDS, rows), texts(lanes))
+        with self._database.write_plain(durable=False, first=self._lanes.locking(lanes)) as connection:
+            found = connection.exec_driver_sql(DECIDE_AND_LOOK, parameters).all()
+            changed = {event_id for event_id, lane in found if lane is None}
+            occupied = {lane for _, lane in found if lane is not None}
+            runs = [run for event in decided if event.event_id in changed for run in event.runs]
+            return self._newcomers.insert(connection, runs, now, taker, occupied) if runs else []
 
     def _not_told_yet(
         self, connection: Statements, decided: Sequence[DecidedEvent]
@@ -122,26 +141,23 @@ class Ledger(Leases):
 
     # -- working
 
-    def apply(self, changes: Changes) -> _Written:
-        """Write everything in one transaction.
-
-        Returns the runs whose lease was lost (nothing of theirs was written) and the ids of new deliveries by
-        (run, step, item).
-        """
+    def apply(self, changes: Changes) -> Written:
+        """Write everything in one transaction."""
         now = micros(self._clock.now())
         if self._database.on_sqlite or any(o.delivery_id is not None for o in changes.openings):
             return self._one_after_another(changes, now)
         return self._depart(changes, now) if changes.is_departure else self._settle(changes, now)
 
-    def _one_after_another(self, changes: Changes, now: int) -> _Written:
+    def _one_after_another(self, changes: Changes, now: int) -> Written:
         with self._database.write_plain(durable=changes.is_durable) as connection:
             kept = self._kept(connection, changes.held)
             self._close(connection, [c for c in changes.closings if c.run_id in kept], now)
             ids = self._open(connection, [o for o in changes.openings if o.run_id in kept], now)
-            self._release(connection, [u for u in changes.updates if u.claim.run_id in kept], kept, now)
-        return set(changes.held) - kept.keys(), ids
+            updates = [u for u in changes.updates if u.claim.run_id in kept]
+            lets_go = self._release(connection, updates, kept, now)
+        return Written(set(changes.held) - kept.keys(), ids, lets_go)
 
-    def _depart(self, changes: Changes, now: int) -> _Written:
+    def _depart(self, changes: Changes, now: int) -> Written:
         """Write what only opens deliveries, in one statement, which is a transaction of its own.
 
         One that is closed refuses all: the others are opened then, but nobody is told, and opening them again, each
@@ -151,7 +167,7 @@ class Ledger(Leases):
             found = connection.exec_driver_sql(DEPART, self._held_and_opened(changes, now)).all()
         return _written(changes, found)
 
-    def _settle(self, changes: Changes, now: int) -> _Written:
+    def _settle(self, changes: Changes, now: int) -> Written:
         """Write everything in one statement, after the lanes that are left are locked."""
         closings = list({c.delivery_id: c for c in changes.closings}.values())
         updates = list({u.claim.run_id: u for u in changes.updates}.values())
@@ -209,28 +225,36 @@ class Ledger(Leases):
 
     def _release(
         self, connection: Statements, updates: Sequence[RunUpdate], lanes: Mapping[int, str | None], now: int
-    ) -> None:
-        """lanes: of the runs, by id."""
+    ) -> bool:
+        """Return whether that lets others go. lanes: of the runs, by id."""
         if not updates:
-            return
+            return False
         ended = (lanes[u.claim.run_id] for u in updates if u.claimable_at is None)
         left = sorted({lane for lane in ended if lane is not None})
         self._lanes.lock(connection, left)
         RELEASE.run(connection, [_update_row(u, now) for u in updates])
-        self._lanes.let_next_go(connection, left, now)
+        return self._lanes.let_next_go(connection, left, now) > 0
 
 
-def _written(changes: Changes, found: Iterable[Any]) -> _Written:
+def _is_plain(decided: Sequence[DecidedEvent]) -> bool:
+    """Tell whether verdicts depend on nothing that others may have stored meanwhile but the events themselves."""
+    return all(one.taking is None and all(run.reason_kind != HELD for run in one.runs) for one in decided)
+
+
+def _written(changes: Changes, found: Iterable[Any]) -> Written:
     """Read what `DEPART` and `SETTLE` return. Raises RuntimeError where a delivery could not be opened."""
     kept: set[int] = set()
     ids: dict[tuple[int, int, int], int] = {}
+    lets_go = False
     for delivery_id, run_id, step_index, item_index in found:
-        if delivery_id is None:
+        if delivery_id is not None:
+            ids[run_id, step_index, item_index] = delivery_id
+        elif run_id is not None:
             kept.add(run_id)
         else:
-            ids[run_id, step_index, item_index] = delivery_id
+            lets_go = True
     _refuse_closed(len(ids), sum(o.run_id in kept for o in changes.openings))
-    return set(changes.held) - kept, ids
+    return Written(set(changes.held) - kept, ids, lets_go)
 
 
 def _refuse_closed(opened: int, wanted: int) -> None:

@@ -12,7 +12,6 @@ from automations.model.many import INTEGER, TEXT, Column, insert, unnested, upda
 
 _VERDICT = (Column("decided_at"), Column("label", TEXT), Column("passed_over", TEXT), Column("problem", TEXT))
 DECIDE = update("event", _VERDICT)
-DECIDE_OPEN = update("event", _VERDICT, where="event.decided_at IS NULL", then="RETURNING event.id")
 
 DELIVERY = {
         "run_id": INTEGER, "step_index": INTEGER, "item_index": INTEGER, "step_name": TEXT, "action": TEXT,
@@ -54,9 +53,10 @@ _RELEASED = [
 _IN_NO_HANDS = "lease_owner=NULL, lease_until=NULL"
 RELEASE = update("run", _RELEASED, also=_IN_NO_HANDS)
 
-# -- PostgreSQL: all of these in one
+# -- PostgreSQL: several of these in one
 
-#: What the parts of `SETTLE` take, in this order, each as an array a column; those of `KEPT` come first.
+#: What the parts of these take, in this order, each as an array a column.
+VERDICT_KINDS = [*(one.kind for one in _VERDICT), INTEGER]
 CLOSING_KINDS = [*(one.kind for one in _CLOSED), INTEGER, INTEGER]
 ATTEMPT_KINDS = [*_ATTEMPT.values(), INTEGER]
 UPDATE_KINDS = [*(one.kind for one in _RELEASED), INTEGER]
@@ -69,6 +69,17 @@ def _named(count: int) -> str:
 def _set(columns: Iterable[Column]) -> str:
     return ", ".join(f"{one.name}={one.becomes.format(f'v.value_{n}')}" for n, one in enumerate(columns))
 
+
+#: Verdicts on events that nobody has decided yet, and which of some lanes, locked before, have any run in them: the ids
+#: of the events, then the lanes.
+DECIDE_AND_LOOK = f"""
+WITH changed AS (
+  UPDATE event SET {_set(_VERDICT)} FROM {unnested(VERDICT_KINDS)} AS v({_named(len(_VERDICT))}, which, place)
+  WHERE event.id=v.which AND event.decided_at IS NULL RETURNING event.id
+)
+SELECT id, NULL FROM changed
+UNION ALL SELECT NULL, lane FROM (SELECT DISTINCT lane FROM run WHERE lane=ANY(%b)) AS occupied
+"""  # noqa: S608 - names only
 
 # A sub-select that is only looked up in, by its hash: joined, it would be read through once for every row.
 _IS_KEPT = "(v.run_id IN (SELECT id FROM kept)) IS TRUE"
@@ -89,12 +100,14 @@ _OPENED = f"""opened AS (
 _FOUND = """
 SELECT NULL, id, 0, 0 FROM kept UNION ALL SELECT id, run_id, step_index, item_index FROM opened
 """
+_LET_GO = "UNION ALL SELECT NULL, NULL, 0, 0 FROM let_go"
 
 #: First the runs that are still this worker's, without a delivery, then what was opened.
 DEPART = f"{_KEPT}, {_OPENED}{_FOUND}"
 
 #: The same, with what came home closed and what is over released. All parts see the rows as they were before, so the
-#: next of a lane is looked for beside the run that leaves it, which is the only one of its lane in any hands.
+#: next of a lane is looked for beside the run that leaves it, which is the only one of its lane in any hands. At the
+#: end a row of nothing for each run that may be claimed now.
 SETTLE = f"""{_KEPT}, {_OPENED}, closed AS (
   UPDATE delivery SET {_set(_CLOSED)}
   FROM {unnested(CLOSING_KINDS)} AS v({_named(len(_CLOSED))}, which, run_id, place)
@@ -111,4 +124,5 @@ SETTLE = f"""{_KEPT}, {_OPENED}, closed AS (
   UPDATE run SET claimable_at=%s WHERE status='queued' AND claimable_at IS NULL AND id IN (
     SELECT (SELECT MIN(id) FROM run WHERE lane=kept.lane AND id<>kept.id)
     FROM kept WHERE kept.lane IS NOT NULL AND (kept.id IN (SELECT unnest(%b::bigint[]))) IS TRUE)
-){_FOUND}"""  # noqa: S608 - names only
+  RETURNING id
+){_FOUND}{_LET_GO}"""  # noqa: S608 - names only

@@ -22,16 +22,25 @@ class Newcomers:
         self._lanes = Lanes(database)
 
     def insert(
-        self, connection: Statements, runs: Sequence[NewRun], now: int, taker: Taker | None = None
+        self,
+        connection: Statements,
+        runs: Sequence[NewRun],
+        now: int,
+        taker: Taker | None = None,
+        occupied: set[str] | None = None,
     ) -> list[Claim]:
         """Insert what is not there yet; return what the taker has of it. now: microseconds, as stored.
+
+        occupied: those of the lanes joined that have a run in them, where they are locked already.
 
         What may be claimed at once and what the taker has room for is claimed with its first row: a claim of its own
         would change nearly every index of the run once more, and comes a transaction later.
         """
-        queued_lanes = sorted({run.lane for run in runs if run.lane and run.status == RunStatus.QUEUED})
-        self._lanes.lock(connection, queued_lanes)
-        busy = self._lanes.occupied(connection, queued_lanes)
+        busy = occupied
+        if busy is None:
+            lanes = lanes_joined(runs)
+            self._lanes.lock(connection, lanes)
+            busy = self._lanes.occupied(connection, lanes)
         rows: list[tuple[Any, ...]] = []
         taken: dict[tuple[int, int, int], NewRun] = {}
         for run in runs:
@@ -55,6 +64,11 @@ class Newcomers:
                 if (which[0], which[1], which[2]) in taken:
                     claims.append(_first_claim(run_id, taken[which[0], which[1], which[2]]))
         return claims
+
+
+def lanes_joined(runs: Sequence[NewRun]) -> list[str]:
+    """Return the lanes that these runs come to stand in."""
+    return sorted({run.lane for run in runs if run.lane and run.status == RunStatus.QUEUED})
 
 
 def _row(run: NewRun, now: int, *, queued: bool, free: bool, taker: Taker | None = None) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ import math
 import random
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 import structlog
@@ -26,7 +26,6 @@ from automations.engine.changes import Changes, RunUpdate
 from automations.engine.connections import Connections
 from automations.engine.decider import Decider, Kinds
 from automations.engine.deciding import Deciding
-from automations.engine.deciding_turn import AGAIN_S
 from automations.engine.departures import Departures
 from automations.engine.doorstep import Doorstep
 from automations.engine.guards import Guards, Limits
@@ -34,6 +33,7 @@ from automations.engine.hands import CallOver, Hand, Loader, LookedUp
 from automations.engine.homecoming import Homecoming
 from automations.engine.in_hand import InHand
 from automations.engine.ledger import Ledger
+from automations.engine.looking import Looking
 from automations.engine.registry import Registry
 from automations.engine.stepping import End, LookUp, Move, Send, WaitUntil, Walk
 from automations.engine.taking import Taking
@@ -44,11 +44,10 @@ from automations.model.database import Database
 from automations.model.states import DeliveryStatus, RunStatus
 
 ABSORB_MAX = 2_000
-IDLE_S = 1.0
 RENEW_EVERY_S = 15.0
 ALIVE_EVERY_S = 1.0
 DRAIN_S = 25.0
-LOOK_EVERY_S = 0.02
+HANDED_ON_S = 0.2
 
 _log = structlog.get_logger("runner")
 
@@ -56,7 +55,8 @@ _log = structlog.get_logger("runner")
 class Runner:
     """Runs everything that is due. One thread calls `run_forever` or `turn`; `nudge` may come from any.
 
-    workforce: the other workers of the installation; without it this one has every account for itself.
+    workforce: the other workers of the installation; without it this one has every account for itself. ring: wakes
+    up another one.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class Runner:
         owner: str,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         workforce: Workforce | None = None,
+        ring: Callable[[], None] = lambda: None,
     ) -> None:
         self._clock = clock
         catalog = Catalog(database, registry)
@@ -94,8 +95,9 @@ class Runner:
         jitter = random.Random()  # noqa: S311 - jitter, not secrecy
         self._aftermath = Aftermath(connections, clock, jitter, self, self._availability)
         self._renewed_s = self._alive_s = clock.monotonic_s()
-        self._look_at_s = -math.inf
-        self._has_looked = False
+        self._looking = Looking()
+        self._ring = ring
+        self._handed_on_s = -math.inf
         self._clock_watch: ClockWatch | None = None
 
     # -- life
@@ -106,15 +108,16 @@ class Runner:
 
     def is_free(self) -> bool:
         """Tell whether it waits for something to come, and would look for it at once; any thread may ask."""
-        return self._homecoming.is_waiting and not self._deciding.is_anothers
+        has_handed_on = time.monotonic() - self._handed_on_s < HANDED_ON_S
+        return self._homecoming.is_waiting and not self._deciding.is_anothers and not has_handed_on
 
     def run_forever(self, stop: threading.Event) -> None:
         """Turn until `stop` is set, then let the calls in flight come home."""
         self._deciding.go_beside()
         while not stop.is_set():
             try:
-                if not self.turn():
-                    self._homecoming.wait(self._rest_s())
+                if not self._turn() or self._looking.has_found_nothing:
+                    self._homecoming.wait(self._looking.rest_s(self._departures.in_flight))
             except StorageUnavailableError as error:
                 _log.warning("runner.storage_unavailable", message=error.message)
                 stop.wait(0.5)
@@ -180,12 +183,19 @@ class Runner:
 
     def turn(self) -> bool:
         """Do everything that can be done now; return whether anything was."""
+        self._looking.may_be_due = True
+        return self._turn()
+
+    def _turn(self) -> bool:
+        """Take what came home, and look for more where it is time."""
         self._keep_alive()
         self._watch_clock()
-        self._writing.finish()
+        self._looking.begin_turn()
+        if self._writing.finish():
+            self._looking.may_be_due = True
         absorbed = self._absorb()
-        self._has_looked = self._is_time_to_look()
-        if not self._has_looked:
+        is_nudged, self._homecoming.is_nudged = self._homecoming.is_nudged, False
+        if not self._looking.is_time(is_nudged=is_nudged, in_flight=self._departures.in_flight):
             return bool(absorbed)
         decided, taken = self._deciding.look(self._stay_alive), 0
         self._renew_what_was_decided()
@@ -199,27 +209,25 @@ class Runner:
             self._write(changes)
         if self._departures.end_turn(is_settled=self._deciding.is_news):
             self._write(Changes())
-        if self._deciding.is_anothers:
-            self._look_at_s = time.monotonic() + AGAIN_S
-        elif not (decided or taken):
-            self._look_at_s = time.monotonic() + LOOK_EVERY_S
+        self._note_what_was_found(decided, taken)
         return bool(absorbed or decided or taken)
 
-    def _is_time_to_look(self) -> bool:
-        """Tell whether to ask the database for more: at once when nudged or idle, else from time to time.
+    def _note_what_was_found(self, decided: int, taken: int) -> None:
+        more_at_once = self._deciding.more_to_come and not self._deciding.is_under_way
+        self._looking.looked(
+            found=bool(decided or taken),
+            is_anothers=self._deciding.is_anothers,
+            more_at_once=more_at_once,
+        )
+        if self._taking.leaves_some:
+            self._looking.may_be_due = True
+        if decided and self._taking.leaves_to_others:
+            self._hand_on()
 
-        While calls are in flight their threads want the interpreter, and every question waits for it. While another
-        worker decides, a nudge mostly tells of what that one is at already.
-        """
-        is_nudged, self._homecoming.is_nudged = self._homecoming.is_nudged, False
-        is_free = not self._deciding.is_anothers and (is_nudged or not self._departures.in_flight)
-        return is_free or time.monotonic() >= self._look_at_s
-
-    def _rest_s(self) -> float:
-        """Return how long there is nothing to do unless something comes."""
-        if self._has_looked and not self._deciding.is_anothers:
-            return IDLE_S
-        return max(0.0, self._look_at_s - time.monotonic())
+    def _hand_on(self) -> None:
+        """Ring for what is due and other workers' to do: they have not heard what this one was rung for."""
+        self._handed_on_s = time.monotonic()
+        self._ring()
 
     def _keep_alive(self) -> None:
         """Beat and renew where it is time. Raises StorageUnavailableError."""
@@ -364,9 +372,13 @@ class Runner:
         held = self._availability.held
         for connection_id, hand in self._departures.take_held(list(held)):
             self.suspend(hand, held[connection_id], *self._availability.why(connection_id), changes)
-        for _, hand in self._departures.take_held(self._departures.without_share()):
+        others = self._departures.take_held(self._departures.without_share())
+        for _, hand in others:
             self.suspend(hand, self._clock.now(), "another worker has its connection", "room", changes)
-        self._writing.write(changes)
+        if self._writing.write(changes):
+            self._looking.may_be_due = True
+        if others:
+            self._hand_on()
 
     # -- what comes back
 

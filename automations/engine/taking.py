@@ -22,7 +22,11 @@ Taken = tuple[list[Hand], Changes]
 
 
 class Taking:
-    """Used by the coordinating thread."""
+    """Used by the coordinating thread.
+
+    leaves_some: whether the last `take` left anything that is due. leaves_to_others: whether some of that is for
+    connections that other workers have all the calls of.
+    """
 
     def __init__(
         self,
@@ -46,6 +50,7 @@ class Taking:
         self._at_once: dict[int, int] = {}
         self._suspect = 0
         self._crowded: set[int] = set()
+        self.leaves_some = self.leaves_to_others = False
 
     def room(self) -> Room:
         """Promise room to the runs that are decided next, until `took` tells what they took of it.
@@ -81,25 +86,35 @@ class Taking:
             yield from self._loaded()
         due = self._ledger.due()
         self._behind = set(due)
+        self.leaves_to_others = False
         for connection_id in self._availability.open():
-            most = self._departures.most_in_hand(connection_id)
-            if connection_id not in due or not most or self._waits_for_suspect(connection_id):
-                continue
-            if self._availability.is_tried_alone(connection_id):
-                most = 1
-            limit = self._room_for(connection_id, most)
-            if not limit:
-                self._departures.no_room_for_more(connection_id)
-                continue
-            if most == 1 and not self._may_try(connection_id):
-                continue
-            self._claimed = self._ledger.claim(connection_id, limit)
-            if len(self._claimed) == limit:
-                self._departures.more_is_due()
-            else:
-                self._behind.discard(connection_id)
-            if self._claimed:
-                yield from self._loaded()
+            if connection_id in due:
+                yield from self._take_for(connection_id)
+        self.leaves_some = bool(self._behind)
+
+    def _take_for(self, connection_id: int) -> Iterator[Taken]:
+        """Yield what can be claimed for a connection that something is due for."""
+        most = self._departures.most_in_hand(connection_id)
+        if not most:
+            self.leaves_to_others = True
+            return
+        if self._waits_for_suspect(connection_id):
+            return
+        if self._availability.is_tried_alone(connection_id):
+            most = 1
+        limit = self._room_for(connection_id, most)
+        if not limit:
+            self._departures.no_room_for_more(connection_id)
+            return
+        if most == 1 and not self._may_try(connection_id):
+            return
+        self._claimed = self._ledger.claim(connection_id, limit)
+        if len(self._claimed) == limit:
+            self._departures.more_is_due()
+        else:
+            self._behind.discard(connection_id)
+        if self._claimed:
+            yield from self._loaded()
 
     def _room_for(self, connection_id: int, most: int) -> int:
         """Return how many more runs may be taken for a connection, 0 while more than half of `most` are in hand."""

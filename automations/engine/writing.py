@@ -18,7 +18,7 @@ from automations.engine.changes import Changes, Claim, Opening, RunUpdate
 from automations.engine.departures import Departures
 from automations.engine.gathering import Group
 from automations.engine.hands import Hand
-from automations.engine.ledger import Ledger
+from automations.engine.ledger import Ledger, Written
 from automations.engine.stepping import Send, idempotency_key
 from automations.errors import StorageUnavailableError
 from automations.model.states import DeliveryStatus, RunStatus
@@ -45,8 +45,10 @@ class Writing:
         self._unwritten: deque[tuple[Changes, list[Group]]] = deque()
         self._ending = False
 
-    def write(self, changes: Changes) -> None:
+    def write(self, changes: Changes) -> bool:
         """Write the changes with what may leave now opened in them, and then let that leave.
+
+        Returns whether runs may be due after it that were not before.
 
         Raises StorageUnavailableError; nothing is forgotten then, and `finish` tries again.
         """
@@ -56,25 +58,33 @@ class Writing:
                 changes.held[hand.run_id] = hand.claim
                 changes.openings.append(_opening(hand, send))
         self._unwritten.append((changes, leaving))
-        self.finish()
+        may_be_due = self.finish()
         if not self._ending:
             self._departures.start_look_ups(self._availability.held)
+        return may_be_due
 
-    def finish(self) -> None:
-        """Write what the database refused before. Raises StorageUnavailableError when it does so again."""
+    def finish(self) -> bool:
+        """Write what the database refused before; return as `write` does.
+
+        Raises StorageUnavailableError when it does so again.
+        """
+        may_be_due = False
         while self._unwritten:
             changes, leaving = self._unwritten[0]
-            lost, ids = self._applied(changes) if changes else (set(), {})
+            written = self._applied(changes) if changes else Written(set(), {})
             self._unwritten.popleft()
-            self._tell(changes, lost)
+            gives_back = any(update.claimable_at is not None for update in changes.updates)
+            may_be_due = may_be_due or written.lets_go or gives_back
+            self._tell(changes, written.lost)
             for group in leaving:
-                self._leave(group, lost, ids)
+                self._leave(group, written.lost, written.ids)
+        return may_be_due
 
     def end_of_life(self) -> None:
         """From now on nothing leaves any more; results are still written."""
         self._ending = True
 
-    def _applied(self, changes: Changes) -> tuple[set[int], Ids]:
+    def _applied(self, changes: Changes) -> Written:
         try:
             return self._ledger.apply(changes)
         except StorageUnavailableError:
@@ -83,14 +93,14 @@ class Writing:
             _log.exception("writing.failed", runs=len(changes.held))
             return self._one_by_one(changes)
 
-    def _one_by_one(self, changes: Changes) -> tuple[set[int], Ids]:
+    def _one_by_one(self, changes: Changes) -> Written:
         """Write each run alone and park the one that cannot be written."""
         lost: set[int] = set()
         ids: Ids = {}
         for run_id in changes.held:
             part = changes.of_run(run_id)
             try:
-                lost_here, ids_here = self._ledger.apply(part)
+                lost_here, ids_here, _ = self._ledger.apply(part)
             except StorageUnavailableError:
                 raise
             except Exception as error:  # noqa: BLE001 - as above
@@ -101,7 +111,7 @@ class Writing:
                 lost_here, ids_here = {run_id}, {}
             lost |= lost_here
             ids |= ids_here
-        return lost, ids
+        return Written(lost, ids, lets_go=True)
 
     def _leave(self, group: Group, lost: set[int], ids: Ids) -> None:
         kept = [(hand, _with_id(hand, send, ids)) for hand, send in group if hand.run_id not in lost]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from automations.engine import deciding_turn, runner
+from automations.engine import deciding_turn, looking
 from automations.engine.decider import FEW
 from automations.engine.deciding_turn import DecidingTurn
 from automations.model.database import Database
@@ -89,16 +89,16 @@ def test_who_is_refused_looks_again_in_a_moment_and_nudges_do_not_hurry_it(
     for n in range(FEW):
         house.thing(n)
     other = DecidingTurn(house.assembly.database)
-    monkeypatch.setattr(runner, "AGAIN_S", 600.0)
+    monkeypatch.setattr(looking, "AGAIN_S", 600.0)
     with other.taken():
         house.runner.turn()
         assert house.runner._decider.is_anothers_turn
         house.runner.nudge()
         house.runner._absorb()
-        assert not house.runner._is_time_to_look()
+        assert not house.runner._looking.is_time(is_nudged=True, in_flight=0)
     assert house.statuses() == []
     assert not house.runner.turn()
-    house.runner._look_at_s -= 600.0
+    house.runner._looking.look_again()
     house.work()
     assert house.statuses() == ["succeeded"] * FEW
     assert not house.runner._decider.is_anothers_turn

@@ -24,7 +24,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def look(house: ToyHouse) -> None:
-    house.runner._look_at_s = 0.0
+    house.runner._looking.look_again()
     house.runner.turn()
 
 
