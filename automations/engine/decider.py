@@ -93,7 +93,11 @@ class Kinds:
 
 
 class Decider:
-    """Used by one thread at a time. finds_few: whether no more than a few waited at the last look."""
+    """Used by one thread at a time.
+
+    finds_few: whether no more than a few waited at the last look. leaves_some: whether it left any that could be
+    decided at once.
+    """
 
     def __init__(
         self,
@@ -116,6 +120,12 @@ class Decider:
         self._turn = DecidingTurn(database)
         self._waiting: set[int] = set()
         self.finds_few = True
+        self.leaves_some = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether events were left that wait for the reply to a call of ours."""
+        return bool(self._waiting)
 
     @property
     def is_anothers_turn(self) -> bool:
@@ -134,9 +144,9 @@ class Decider:
         between: called after each event, for what must not wait until all are decided. room: how many of the new
         runs become this worker's at once; they are noted there.
 
-        Returns how many were decided; fewer than `limit` means that nothing is left but what waits for a reply, or
-        that another worker is deciding.
+        Returns how many were decided; `leaves_some`, `waits` and `is_anothers_turn` tell whether that was all.
         """
+        self.leaves_some = False
         if self.finds_few:
             few = min(FEW, limit) + len(self._waiting)
             if len(events := self._oldest(few)) < few:
@@ -148,6 +158,7 @@ class Decider:
                 sizes = self._sizes(limit) if may_decide else []
                 decided = self._decide(self._undecided(sizes), keep, between, room) if sizes else 0
             self.finds_few = may_decide and decided < FEW
+            self.leaves_some = decided >= limit or len(sizes) > decided + len(self._waiting)
             if may_decide and not sizes:
                 self._waiting = set()
             if decided or len(self._waiting) <= waiting:

@@ -28,7 +28,8 @@ class Deciding:
 
     nudge: called by the other thread when it is done. is_news: whether the last look brought what came of deciding.
     is_anothers: whether that was nothing because another worker is at it. more_to_come: whether it was as much as is
-    decided at once. began_s: when that of the other thread began, of the monotonic clock, infinity for this one's.
+    decided at once. leaves_some, waits: as the decider has it. began_s: when that of the other thread began, of the
+    monotonic clock, infinity for this one's.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Deciding:
         self._under_way: Future[tuple[int, _Kept]] | None = None
         self._lost: set[int] = set()
         self._begun_s = self.began_s = math.inf
-        self.is_news = self.is_anothers = self.more_to_come = False
+        self.is_news = self.is_anothers = self.more_to_come = self.leaves_some = self.waits = False
 
     @property
     def is_under_way(self) -> bool:
@@ -120,6 +121,7 @@ class Deciding:
     def _note(self, decided: int) -> None:
         self.is_news = True
         self.is_anothers = self._decider.is_anothers_turn
+        self.leaves_some, self.waits = self._decider.leaves_some, self._decider.waits
         self.more_to_come = decided >= DECIDE_MAX
 
     def _begin(self) -> None:

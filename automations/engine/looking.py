@@ -50,8 +50,9 @@ class Looking:
         return max(0.0, self._left_s(in_flight))
 
     def look_again(self) -> None:
-        """Look at the next opportunity, however short the last time is ago."""
-        self._looked_s = -math.inf
+        """Look at the next turn, unless another worker decides."""
+        if not self.is_anothers:
+            self._looked_s = -math.inf
 
     def _left_s(self, in_flight: int) -> float:
         pace_s = AGAIN_S if self.is_anothers else LOOK_EVERY_S if in_flight else IDLE_S

@@ -183,7 +183,7 @@ class Runner:
 
     def turn(self) -> bool:
         """Do everything that can be done now; return whether anything was."""
-        self._looking.may_be_due = True
+        self._looking.look_again()
         return self._turn()
 
     def _turn(self) -> bool:
@@ -213,13 +213,13 @@ class Runner:
         return bool(absorbed or decided or taken)
 
     def _note_what_was_found(self, decided: int, taken: int) -> None:
-        more_at_once = self._deciding.more_to_come and not self._deciding.is_under_way
+        more_at_once = self._deciding.leaves_some and not self._deciding.is_under_way
         self._looking.looked(
             found=bool(decided or taken),
             is_anothers=self._deciding.is_anothers,
             more_at_once=more_at_once,
         )
-        if self._taking.leaves_some:
+        if self._taking.leaves_some or self._deciding.waits:
             self._looking.may_be_due = True
         if decided and self._taking.leaves_to_others:
             self._hand_on()

@@ -258,7 +258,7 @@ def test_what_the_other_thread_took_and_lost_replaces_no_newer_claim(house: ToyH
 def test_what_came_while_the_other_thread_looked_in_vain_is_seen_at_once(
     house: ToyHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("automations.engine.runner.IDLE_S", 600.0)
+    monkeypatch.setattr("automations.engine.looking.IDLE_S", 600.0)
     house.recipe()
     runner = house.runner
     real, came = runner._decider.decide_pending, []
@@ -267,6 +267,9 @@ def test_what_came_while_the_other_thread_looked_in_vain_is_seen_at_once(
         decided = real(*of, **more)
         if not came and not decided and threading.current_thread().name.startswith("decide"):
             came.append(house.thing(999))
+            runner.nudge()
+        elif decided > FEW:
+            # So that it looks once more, and in the other thread after so many.
             runner.nudge()
         return decided
 

@@ -98,7 +98,7 @@ def test_who_is_refused_looks_again_in_a_moment_and_nudges_do_not_hurry_it(
         assert not house.runner._looking.is_time(is_nudged=True, in_flight=0)
     assert house.statuses() == []
     assert not house.runner.turn()
-    house.runner._looking.look_again()
+    house.runner._looking._looked_s -= 600.0
     house.work()
     assert house.statuses() == ["succeeded"] * FEW
     assert not house.runner._decider.is_anothers_turn

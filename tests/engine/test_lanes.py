@@ -118,7 +118,7 @@ class LaneMachine(RuleBasedStateMachine):
         update = RunUpdate(
             claim, status, connection_id=1 if at else 0, claimable_at=at, memory={"related": {}}
         )
-        lost, _ = self.ledger.apply(Changes(updates=[update], held={claim.run_id: claim}))
+        lost, *_ = self.ledger.apply(Changes(updates=[update], held={claim.run_id: claim}))
         assert not lost
         del self.hands[claim.run_id]
 

@@ -175,7 +175,7 @@ def test_what_was_begun_under_an_old_claim_is_not_written_under_the_new_one(hous
     (new,) = ledger.claim(connection_id, 1)
     for claim, loses in ((old, True), (new, False)):
         update = RunUpdate(claim, RunStatus.SUCCEEDED)
-        lost, _ = ledger.apply(Changes(updates=[update], held={claim.run_id: claim}))
+        lost, *_ = ledger.apply(Changes(updates=[update], held={claim.run_id: claim}))
         assert bool(lost) is loses
     assert house.statuses() == ["succeeded"]
     other.abandon()

@@ -172,7 +172,7 @@ def test_what_leaves_is_opened_only_for_runs_that_are_still_here(house: ToyHouse
     (mine,) = ledger.claim(connection_id, 1)
     old = {claim.run_id: claim for claim in claims}
     changes = Changes([_opening(claim) for claim in claims], held={**old, mine.run_id: mine})
-    lost, ids = ledger.apply(changes)
+    lost, ids, _ = ledger.apply(changes)
     assert lost == {claim.run_id for claim in claims} - {mine.run_id}
     assert {place[0] for place in ids} == {mine.run_id}
     assert again.run_id in lost

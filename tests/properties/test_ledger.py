@@ -124,7 +124,7 @@ class LedgerMachine(RuleBasedStateMachine):
         changes.held[run_id] = worker.hands[run_id]
         before = self._rows("SELECT * FROM delivery WHERE run_id=?", run_id)
         run_before = self._rows("SELECT * FROM run WHERE id=?", run_id)
-        lost, ids = worker.ledger.apply(changes)
+        lost, ids, _ = worker.ledger.apply(changes)
         owns = self.owner_of.get(run_id) == worker.slot and not self._is_stale(worker, run_id)
         assert (run_id in lost) is not owns
         if not owns:
@@ -187,7 +187,7 @@ class LedgerMachine(RuleBasedStateMachine):
         slot, claim = data.draw(st.sampled_from(self.old_claims))
         update = RunUpdate(claim, RunStatus.PARKED, "", "", connection_id=0)
         before = self._rows("SELECT * FROM run WHERE id=?", claim.run_id)
-        lost, _ = self.workers[slot].ledger.apply(Changes(updates=[update], held={claim.run_id: claim}))
+        lost, *_ = self.workers[slot].ledger.apply(Changes(updates=[update], held={claim.run_id: claim}))
         assert lost == {claim.run_id}
         assert self._rows("SELECT * FROM run WHERE id=?", claim.run_id) == before
 
