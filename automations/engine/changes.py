@@ -162,6 +162,12 @@ class Changes:
         return bool(self.openings or self.closings)
 
     @property
+    def lanes_left(self) -> set[str]:
+        """Return the lanes of the runs that are over with this."""
+        ended = (update.claim.lane for update in self.updates if update.claimable_at is None)
+        return {lane for lane in ended if lane is not None}
+
+    @property
     def is_departure(self) -> bool:
         """Whether nothing is in it but new deliveries that are opened."""
         return (

@@ -55,6 +55,9 @@ class Written(NamedTuple):
     lets_go: bool = False
 
 
+_LOCK_EVENTS = "SELECT 1 FROM event WHERE id IN ({ids}) ORDER BY id FOR NO KEY UPDATE"
+
+
 def _json(value: Any) -> str | None:
     return None if value is None else dump_json(value)
 
@@ -109,7 +112,10 @@ class Ledger(Leases):
         # In the order of their ids, as everywhere.
         rows = [_verdict_row(one, now) for one in sorted(decided, key=lambda one: one.event_id)]
         parameters = (*by_column(VERDICT_KINDS, rows), texts(lanes))
-        with self._database.write_plain(durable=False, first=self._lanes.locking(lanes)) as connection:
+        # Events before lanes, as one after another, so that two workers never wait for each other.
+        events = _LOCK_EVENTS.format(ids=", ".join(str(row[-1]) for row in rows))
+        first = "; ".join(filter(None, (events, self._lanes.locking(lanes))))
+        with self._database.write_plain(durable=False, first=first) as connection:
             found = connection.exec_driver_sql(DECIDE_AND_LOOK, parameters).all()
             changed = {event_id for event_id, lane in found if lane is None}
             occupied = {lane for _, lane in found if lane is not None}
@@ -149,7 +155,8 @@ class Ledger(Leases):
         return self._depart(changes, now) if changes.is_departure else self._settle(changes, now)
 
     def _one_after_another(self, changes: Changes, now: int) -> Written:
-        with self._database.write_plain(durable=changes.is_durable) as connection:
+        locking = self._lanes.locking(changes.lanes_left)
+        with self._database.write_plain(durable=changes.is_durable, first=locking) as connection:
             kept = self._kept(connection, changes.held)
             self._close(connection, [c for c in changes.closings if c.run_id in kept], now)
             ids = self._open(connection, [o for o in changes.openings if o.run_id in kept], now)
@@ -180,7 +187,7 @@ class Ledger(Leases):
             now,
             bigints([claim.run_id for claim in ended]),
         )
-        locking = self._lanes.locking({claim.lane for claim in ended if claim.lane is not None})
+        locking = self._lanes.locking(changes.lanes_left)
         with self._database.write_plain(durable=changes.is_durable, first=locking) as connection:
             # A text of its own, so that what it sees is what was there when the lanes were locked.
             return _written(changes, connection.exec_driver_sql(SETTLE, parameters).all())
@@ -231,7 +238,6 @@ class Ledger(Leases):
             return False
         ended = (lanes[u.claim.run_id] for u in updates if u.claimable_at is None)
         left = sorted({lane for lane in ended if lane is not None})
-        self._lanes.lock(connection, left)
         RELEASE.run(connection, [_update_row(u, now) for u in updates])
         return self._lanes.let_next_go(connection, left, now) > 0
 

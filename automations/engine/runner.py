@@ -98,6 +98,7 @@ class Runner:
         self._looking = Looking()
         self._ring = ring
         self._handed_on_s = -math.inf
+        self._has_given = False
         self._clock_watch: ClockWatch | None = None
 
     # -- life
@@ -120,6 +121,7 @@ class Runner:
                     self._homecoming.wait(self._looking.rest_s(self._departures.in_flight))
             except StorageUnavailableError as error:
                 _log.warning("runner.storage_unavailable", message=error.message)
+                self._looking.look_again()
                 stop.wait(0.5)
         self.drain(DRAIN_S)
 
@@ -191,8 +193,7 @@ class Runner:
         self._keep_alive()
         self._watch_clock()
         self._looking.begin_turn()
-        if self._writing.finish():
-            self._looking.may_be_due = True
+        self._note_written(self._writing.finish())
         absorbed = self._absorb()
         is_nudged, self._homecoming.is_nudged = self._homecoming.is_nudged, False
         if not self._looking.is_time(is_nudged=is_nudged, in_flight=self._departures.in_flight):
@@ -221,8 +222,9 @@ class Runner:
         )
         if self._taking.leaves_some or self._deciding.waits:
             self._looking.may_be_due = True
-        if decided and self._taking.leaves_to_others:
+        if (decided or self._has_given) and self._taking.leaves_to_others:
             self._hand_on()
+        self._has_given = False
 
     def _hand_on(self) -> None:
         """Ring for what is due and other workers' to do: they have not heard what this one was rung for."""
@@ -375,10 +377,13 @@ class Runner:
         others = self._departures.take_held(self._departures.without_share())
         for _, hand in others:
             self.suspend(hand, self._clock.now(), "another worker has its connection", "room", changes)
-        if self._writing.write(changes):
-            self._looking.may_be_due = True
+        self._note_written(self._writing.write(changes))
         if others:
             self._hand_on()
+
+    def _note_written(self, may_be_due: bool) -> None:
+        self._looking.may_be_due = self._looking.may_be_due or may_be_due
+        self._has_given = self._has_given or may_be_due
 
     # -- what comes back
 

@@ -7,7 +7,10 @@ import threading
 import time
 from typing import Any
 
-from automations.errors import UnavailableError
+from automations.engine.changes import DecidedEvent, NewRun
+from automations.engine.ledger import Ledger
+from automations.errors import StorageUnavailableError, UnavailableError
+from automations.model.states import RunStatus
 from tests.engine.conftest import ToyHouse
 from tests.engine.toy import arrival
 
@@ -124,3 +127,41 @@ def test_a_worker_that_slept_sends_nothing_that_had_not_left(house: ToyHouse) ->
     assert house.statuses() == ["succeeded"]
     sleeper.abandon()
     other.abandon()
+
+
+def test_two_workers_that_decide_the_same_never_wait_for_each_other(house: ToyHouse) -> None:
+    """One comes upon a held run and asks for more between its statements, the other writes all at once."""
+    recipe_id, parts = house.recipe(), 25
+    house.send(*(arrival(n, 0) for n in range(parts * 6)))
+    with house.assembly.database.read_plain() as connection:
+        events = connection.exec_driver_sql("SELECT id, record_key FROM event ORDER BY id").all()
+        version_id = connection.exec_driver_sql("SELECT id FROM recipe_version").scalar()
+    both, failed = threading.Barrier(2), []
+
+    def decided(event_id: int, record: str, *, held: bool) -> DecidedEvent:
+        kind, place = ("held" if held else ""), house.connection.id or 0
+        lane = f"{recipe_id}:{record}"
+        run = NewRun(recipe_id, version_id, event_id, record, "", lane, RunStatus.QUEUED, "", kind, place)
+        return DecidedEvent(event_id, "", [], [run])
+
+    def decide(ledger: Ledger, count: int) -> None:
+        for start in range(0, len(events), 6):
+            part = events[start : start + count]
+            both.wait(timeout=30)
+            try:
+                ledger.decide([decided(*event, held=place == 5) for place, event in enumerate(part)])
+            except StorageUnavailableError as error:
+                failed.append(error)
+
+    ledgers = [Ledger(house.assembly.database, house.clock, owner) for owner in "ab"]
+    threads = [
+        threading.Thread(target=decide, args=(ledger, count))
+        for ledger, count in zip(ledgers, (6, 5), strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert not failed
+    assert house.assembly.history.undecided() == 0
+    assert len(house.statuses()) == parts * 6
