@@ -18,7 +18,7 @@ from automations.engine.decider import Decider, StoredEvent
 from automations.engine.hands import Loader
 from automations.engine.taking import Taking
 
-DECIDE_MAX = 250
+DECIDE_MAX = 500
 
 _Kept = list[tuple[StoredEvent, Occurrence]]
 
