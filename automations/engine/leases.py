@@ -156,33 +156,8 @@ def _marks_after_death(abandoned: Sequence[Any]) -> dict[int, int]:
 
 
 def _claim_of(row: Any) -> Claim:
-    (
-        run_id,
-        recipe_id,
-        version_id,
-        event_id,
-        counter,
-        claims,
-        step_index,
-        connection_id,
-        replay,
-        memory,
-        lane,
-    ) = row
-    kept = load_json(memory) if memory else {}
-    return Claim(
-        run_id,
-        recipe_id,
-        version_id,
-        event_id,
-        counter,
-        claims,
-        step_index,
-        connection_id,
-        replay,
-        kept,
-        lane,
-    )
+    *known, memory, lane = row
+    return Claim(*known, memory=load_json(memory) if memory else {}, lane=lane)
 
 
 def in_chunks(items: Sequence[Any], size: int = CHUNK) -> Iterable[Sequence[Any]]:

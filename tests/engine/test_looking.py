@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from automations.engine import looking
 from automations.engine.looking import Looking
-from automations.engine.runner import Runner
 from automations.errors import StorageUnavailableError
 from tests.engine.conftest import ToyHouse, target_name
+from tests.engine.test_deciding import running
+from tests.engine.test_lost_leases import until
 from tests.engine.toy import arrival
 
 
@@ -23,27 +23,6 @@ def long_rests(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing be found by a timer within a test."""
     for name in ("IDLE_S", "LOOK_EVERY_S", "AGAIN_S"):
         monkeypatch.setattr(looking, name, 600.0)
-
-
-@contextmanager
-def running(runner: Runner) -> Iterator[None]:
-    stop = threading.Event()
-    thread = threading.Thread(target=runner.run_forever, args=(stop,))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        runner.nudge()
-        thread.join(timeout=20)
-    assert not thread.is_alive()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + 20
-    while not condition() and time.monotonic() < deadline_s:
-        time.sleep(0.01)
-    assert condition()
 
 
 def after_a_vain_look() -> Looking:
@@ -183,14 +162,17 @@ def test_who_has_no_share_of_an_account_wakes_up_those_who_have(
     heir = house.runner
     without = house.assembly.runner("w/2/without", Part())  # type: ignore[arg-type]
     monkeypatch.setattr(without, "_ring", heir.nudge)
-    with running(heir):
-        until(lambda: heir.is_free())
+    monkeypatch.setattr("automations.engine.runner.HANDED_ON_S", 600.0)
+    with running(heir), running(without):
+        until(lambda: heir.is_free() and without.is_free())
         house.thing(1)
-        without.turn()
+        without.nudge()
         until(lambda: house.target.texts() == ["1/0"])
-    # For a moment it leaves what is rung for to others, and then it takes part again.
-    assert not without.is_free()
-    without.abandon()
+        until(lambda: without._homecoming.is_waiting)
+        # For a moment it leaves what is rung for to others, and then it takes part again.
+        assert not without.is_free()
+        monkeypatch.setattr("automations.engine.runner.HANDED_ON_S", 0.0)
+        assert without.is_free()
 
 
 @pytest.mark.usefixtures("long_rests")
