@@ -156,8 +156,12 @@ def _marks_after_death(abandoned: Sequence[Any]) -> dict[int, int]:
 
 
 def _claim_of(row: Any) -> Claim:
-    *known, memory, lane = row
-    return Claim(*known, memory=load_json(memory) if memory else {}, lane=lane)
+    run_id, recipe_id, version_id, event_id, counter, claims, step_index, connection_id, replay = row[:9]
+    memory, lane = row[9:]
+    kept = load_json(memory) if memory else {}
+    return Claim(
+        run_id, recipe_id, version_id, event_id, counter, claims, step_index, connection_id, replay, kept, lane
+    )  # fmt: skip
 
 
 def in_chunks(items: Sequence[Any], size: int = CHUNK) -> Iterable[Sequence[Any]]:
