@@ -174,10 +174,13 @@ def marks(items: Sequence[Any]) -> str:
     return ", ".join("?" * len(items))
 
 
-# One look in the index for each connection: `SELECT DISTINCT` would read every run that waits.
+# One look in the index for each connection: `SELECT DISTINCT` would read every run that waits, and `EXISTS` is a join
+# to PostgreSQL, which may read every run that there is.
 _DUE = """
-SELECT id FROM connection WHERE EXISTS (SELECT 1 FROM run WHERE connection_id=connection.id AND claimable_at<=?)
-UNION ALL SELECT 0 WHERE EXISTS (SELECT 1 FROM run WHERE connection_id=0 AND claimable_at<=?)
+SELECT id FROM connection
+WHERE (SELECT 1 FROM run WHERE connection_id=connection.id AND claimable_at<=? ORDER BY claimable_at LIMIT 1) IS NOT NULL
+UNION ALL SELECT 0
+WHERE (SELECT 1 FROM run WHERE connection_id=0 AND claimable_at<=? ORDER BY claimable_at LIMIT 1) IS NOT NULL
 """
 
 _HELD = """

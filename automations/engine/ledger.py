@@ -111,7 +111,8 @@ class Ledger(Leases):
         lanes = lanes_joined([run for event in decided for run in event.runs])
         # In the order of their ids, as everywhere.
         rows = [_verdict_row(one, now) for one in sorted(decided, key=lambda one: one.event_id)]
-        parameters = (*by_column(VERDICT_KINDS, rows), texts(lanes))
+        values = by_column(VERDICT_KINDS, rows)
+        parameters = (values[-1], *values, texts(lanes))
         # Events before lanes, as one after another, so that two workers never wait for each other.
         events = _LOCK_EVENTS.format(ids=", ".join(str(row[-1]) for row in rows))
         first = "; ".join(filter(None, (events, self._lanes.locking(lanes))))

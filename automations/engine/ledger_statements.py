@@ -2,6 +2,10 @@
 
 With calls in flight every statement on PostgreSQL waits for the interpreter once more, so nine of them took longer
 than what they wrote.
+
+Each looks its rows up one by one, by id, and leaves the planner no other way: a condition that has an index of its own
+stands in a sub-select for one id (`LATERAL`), or within `CASE`. Joined, it read all that is undecided or queued, or the
+whole table, and compared each row with each given one.
 """
 
 from __future__ import annotations
@@ -71,11 +75,14 @@ def _set(columns: Iterable[Column]) -> str:
 
 
 #: Verdicts on events that nobody has decided yet, and which of some lanes, locked before, have any run in them: the ids
-#: of the events, then the lanes.
+#: of the events, then the lanes. Takes the ids of the events first.
 DECIDE_AND_LOOK = f"""
-WITH changed AS (
+WITH undecided AS (
+  SELECT found.id FROM unnest(%b::bigint[]) AS asked(id)
+  CROSS JOIN LATERAL (SELECT id FROM event WHERE id=asked.id AND decided_at IS NULL LIMIT 1) AS found
+), changed AS (
   UPDATE event SET {_set(_VERDICT)} FROM {unnested(VERDICT_KINDS)} AS v({_named(len(_VERDICT))}, which, place)
-  WHERE event.id=v.which AND event.decided_at IS NULL RETURNING event.id
+  WHERE event.id=v.which AND (v.which IN (SELECT id FROM undecided)) IS TRUE RETURNING event.id
 )
 SELECT id, NULL FROM changed
 UNION ALL SELECT NULL, lane FROM (SELECT DISTINCT lane FROM run WHERE lane=ANY(%b)) AS occupied
@@ -86,9 +93,9 @@ _IS_KEPT = "(v.run_id IN (SELECT id FROM kept)) IS TRUE"
 
 _KEPT = """
 WITH kept AS (
-  SELECT run.id, run.lane FROM run JOIN unnest(%b::bigint[], %b::bigint[]) AS held(id, counter)
-    ON run.id=held.id AND run.lease_counter=held.counter
-  WHERE run.lease_owner=%s ORDER BY run.id FOR UPDATE OF run
+  SELECT mine.id, mine.lane FROM unnest(%b::bigint[], %b::bigint[]) AS held(id, counter)
+  CROSS JOIN LATERAL (
+    SELECT id, lane FROM run WHERE id=held.id AND lease_counter=held.counter AND lease_owner=%s FOR UPDATE) AS mine
 )"""
 
 _OPENED = f"""opened AS (
@@ -121,8 +128,8 @@ SETTLE = f"""{_KEPT}, {_OPENED}, closed AS (
   FROM {unnested(UPDATE_KINDS)} AS v({_named(len(_RELEASED))}, run_id, place)
   WHERE run.id=v.run_id AND {_IS_KEPT}
 ), let_go AS (
-  UPDATE run SET claimable_at=%s WHERE status='queued' AND claimable_at IS NULL AND id IN (
+  UPDATE run SET claimable_at=%s WHERE CASE WHEN status='queued' THEN claimable_at IS NULL END AND id=ANY(ARRAY(
     SELECT (SELECT MIN(id) FROM run WHERE lane=kept.lane AND id<>kept.id)
-    FROM kept WHERE kept.lane IS NOT NULL AND (kept.id IN (SELECT unnest(%b::bigint[]))) IS TRUE)
+    FROM kept WHERE kept.lane IS NOT NULL AND (kept.id IN (SELECT unnest(%b::bigint[]))) IS TRUE))
   RETURNING id
 ){_FOUND}{_LET_GO}"""  # noqa: S608 - names only

@@ -51,7 +51,7 @@ class Database:
             _sqlite_engine(url, pool_size) if self.on_sqlite else postgres.postgres_engine(url, pool_size)
         )
         # Connects when it is first used.
-        self._alone = self.engine if self.on_sqlite else postgres.engine_for_single_statements(url, pool_size)
+        self._by_key = self.engine if self.on_sqlite else postgres.engine_that_looks_up(url, pool_size)
         self._reading = (
             self.engine if self.on_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         )
@@ -127,7 +127,7 @@ class Database:
     @contextmanager
     def read_plain(self) -> Iterator[Statements]:
         """Yield the driver's connection; each statement sees what is committed at its own moment."""
-        with self._each_alone(self.engine) as connection:
+        with self._each_alone() as connection:
             yield connection
 
     @contextmanager
@@ -137,12 +137,12 @@ class Database:
         On PostgreSQL it needs no transaction around it: one message in place of three or four.
         Raises StorageUnavailableError as `write` does.
         """
-        with self.write_plain() if self.on_sqlite else self._each_alone(self._alone) as connection:
+        with self.write_plain() if self.on_sqlite else self._each_alone() as connection:
             yield connection
 
     @contextmanager
-    def _each_alone(self, engine: Engine) -> Iterator[Statements]:
-        with self._plain(engine) as (connection, cursor):
+    def _each_alone(self) -> Iterator[Statements]:
+        with self._plain() as (connection, cursor):
             if not self.on_sqlite:
                 cursor.connection.autocommit = True
             try:
@@ -152,11 +152,11 @@ class Database:
                     postgres.end(cursor.connection)
 
     @contextmanager
-    def _plain(self, engine: Engine | None = None) -> Iterator[tuple[PlainConnection, Any]]:
+    def _plain(self) -> Iterator[tuple[PlainConnection, Any]]:
         driver: Any = self.engine.dialect.dbapi
         with self._translated():
             try:
-                with plain(engine or self.engine) as found:
+                with plain(self._by_key) as found:
                     yield found
             except driver.OperationalError as error:
                 raise OperationalError(None, None, error) from error
@@ -245,7 +245,7 @@ class Database:
     def close(self) -> None:
         packing.ask_no_more(self)
         self.engine.dispose()
-        self._alone.dispose()
+        self._by_key.dispose()
 
 
 def _sqlite_engine(url: str, pool_size: int) -> Engine:

@@ -110,6 +110,7 @@ def test_either_side_finds_out_that_the_other_is_gone(database: Database) -> Non
     )
     with database.read_plain() as connection:
         assert connection.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar() == "1min"
+        assert connection.exec_driver_sql("SHOW jit").scalar() == "off"
         # A connection by a file of this machine has no such thing, and says 0.
         by_network = database.engine.url.host is not None
         idle_s = connection.exec_driver_sql("SHOW tcp_keepalives_idle").scalar()
