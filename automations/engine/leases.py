@@ -177,10 +177,9 @@ def marks(items: Sequence[Any]) -> str:
 # One look in the index for each connection: `SELECT DISTINCT` would read every run that waits, and `EXISTS` is a join
 # to PostgreSQL, which may read every run that there is.
 _DUE = """
-SELECT id FROM connection
-WHERE (SELECT 1 FROM run WHERE connection_id=connection.id AND claimable_at<=? ORDER BY claimable_at LIMIT 1) IS NOT NULL
-UNION ALL SELECT 0
-WHERE (SELECT 1 FROM run WHERE connection_id=0 AND claimable_at<=? ORDER BY claimable_at LIMIT 1) IS NOT NULL
+SELECT id FROM connection WHERE 1=(
+  SELECT 1 FROM run WHERE connection_id=connection.id AND claimable_at<=? ORDER BY claimable_at LIMIT 1)
+UNION ALL SELECT 0 WHERE 1=(SELECT 1 FROM run WHERE connection_id=0 AND claimable_at<=? ORDER BY claimable_at LIMIT 1)
 """
 
 _HELD = """
