@@ -14,7 +14,7 @@ from automations.engine.changes import Claim
 from automations.errors import StorageUnavailableError
 from automations.model.columns import load_json, micros
 from automations.model.database import Database
-from automations.model.many import among
+from automations.model.many import among, chosen
 from automations.model.states import RunStatus
 
 LEASE = timedelta(seconds=60)
@@ -51,12 +51,12 @@ class Leases:
         """Take up to `limit` runs that are due and talk to this connection, oldest first."""
         now = self._clock.now()
         skip = "" if self._database.on_sqlite else " FOR UPDATE SKIP LOCKED"
-        sql = _CLAIM.format(skip=skip)
         parameters = (
             str(RunStatus.RUNNING), self.owner, micros(now + LEASE), micros(now),
             connection_id, micros(now), limit,
         )  # fmt: skip
         with self._database.write_plain(durable=False) as connection:
+            sql = _CLAIM.format(oldest=chosen(connection, "id", _OLDEST_DUE + skip))
             rows = connection.exec_driver_sql(self._sql(sql), parameters).all()
         return sorted((_claim_of(row) for row in rows), key=lambda claim: claim.run_id)
 
@@ -73,10 +73,13 @@ class Leases:
         """
         until = micros(self._clock.now() + LEASE)
         lost = set(run_ids)
+        # In the order of their ids, as everywhere, so that who settles some of them meanwhile waits and no more.
+        lock = "" if self._database.on_sqlite else " ORDER BY id FOR UPDATE"
         with self._database.write_plain(durable=False) as connection:
             for chunk in in_chunks(run_ids):
                 which, values = among(connection, "id", chunk)
-                sql = f"UPDATE run SET lease_until=? WHERE lease_owner=? AND {which} RETURNING id"  # noqa: S608
+                mine = f"SELECT id FROM run WHERE lease_owner=? AND {which}{lock}"  # noqa: S608
+                sql = f"UPDATE run SET lease_until=? WHERE {chosen(connection, 'id', mine)} RETURNING id"  # noqa: S608
                 parameters = (until, self.owner, *values)
                 lost -= {row[0] for row in connection.exec_driver_sql(self._sql(sql), parameters)}
         return lost
@@ -140,7 +143,8 @@ class Leases:
             "UPDATE run SET claimable_at=CASE WHEN claimable_at-?>? THEN claimable_at-? ELSE ? END "
             "WHERE status='waiting' AND reason_kind<>'wait' AND claimable_at>?"
         )
-        with self._database.write_plain(durable=False) as connection:
+        # Not by key: whatever waits or is queued may be concerned.
+        with self._database.connect_for_write() as connection:
             connection.exec_driver_sql(queued, (now, now))
             if back:
                 connection.exec_driver_sql(retries, (back, now, back, now, now))
@@ -186,10 +190,11 @@ _HELD = """
 SELECT id, lease_counter, lease_until, lease_owner, claims_without_end FROM run WHERE lease_until IS NOT NULL
 """
 
+_OLDEST_DUE = "SELECT id FROM run WHERE connection_id=? AND claimable_at<=? ORDER BY claimable_at, id LIMIT ?"
 _CLAIM = """
 UPDATE run SET status=?, lease_owner=?, lease_until=?, lease_counter=lease_counter+1,
   claimable_at=NULL, started_at=COALESCE(started_at, ?)
-WHERE id IN (SELECT id FROM run WHERE connection_id=? AND claimable_at<=? ORDER BY claimable_at, id LIMIT ?{skip})
+WHERE {oldest}
 RETURNING id, recipe_id, version_id, event_id, lease_counter, claims_without_end, step_index, connection_id,
   replay_number, memory, lane
 """

@@ -128,6 +128,16 @@ def among(connection: Statements, column: str, values: Sequence[Any]) -> tuple[s
     return f"{column}=ANY(%b)", (array_of(values),)
 
 
+def chosen(connection: Statements, column: str, select: str) -> str:
+    """Return the condition that a column is among what a sub-select gives, which runs once.
+
+    PostgreSQL may run one in `IN` again for each row, with what a `LIMIT` or `SKIP LOCKED` finds the next time.
+    """
+    return (
+        f"{column} IN ({select})" if connection.dialect.name == "sqlite" else f"{column}=ANY(ARRAY({select}))"
+    )
+
+
 _ARRAYS: Final[Mapping[str, Callable[[Sequence[Any]], bytes]]] = {INTEGER: bigints, TEXT: texts, BYTES: blobs}
 
 

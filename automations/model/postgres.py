@@ -16,6 +16,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from automations.model import arrays
 
 _TRUSTED_S: Final = 5.0
+_PLANS_LAST_S: Final = 10.0
 #: A process that stands still within a transaction, or whose machine is gone, keeps its locks no longer.
 STANDING_STILL_MS: Final = 60_000
 #: This side finds out within a minute that the server's machine is gone, and the server by the settings below that
@@ -83,7 +84,8 @@ def engine_that_looks_up(url: str, pool_size: int) -> Engine:
     """Return an engine for statements that look their rows up by key, however many, and never read a whole table.
 
     The planner would: the tables of a new installation are so small that reading all of them is best, plans are kept
-    as they grow, and what it knows about them is a minute old.
+    as they grow, and what it knows about them is a minute old. A plan without a choice may still be one for tables of
+    one row, so plans are made anew, by the sizes that the tables have by then.
     """
     engine = postgres_engine(url, pool_size)
 
@@ -93,6 +95,14 @@ def engine_that_looks_up(url: str, pool_size: int) -> Engine:
             for way in ("seqscan", "hashjoin", "mergejoin"):
                 cursor.execute(f"SET enable_{way} = off")
         dbapi.commit()
+
+    @event.listens_for(engine, "checkout")
+    def _plan_anew(dbapi: Any, record: Any, _proxy: Any) -> None:
+        now_s = time.monotonic()
+        if now_s - record.info.setdefault("planned_s", now_s) >= _PLANS_LAST_S:
+            # Without the driver, which would begin a transaction; where it fails, the next statement says so.
+            dbapi.pgconn.exec_(b"DISCARD PLANS")
+            record.info["planned_s"] = now_s
 
     return engine
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import random
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from automations.engine.changes import DecidedEvent, NewRun
+import pytest
+
+from automations.engine.changes import Changes, DecidedEvent, NewRun, RunUpdate
 from automations.engine.ledger import Ledger
 from automations.errors import StorageUnavailableError, UnavailableError
 from automations.model.states import RunStatus
@@ -165,3 +168,61 @@ def test_two_workers_that_decide_the_same_never_wait_for_each_other(house: ToyHo
     assert not failed
     assert house.assembly.history.undecided() == 0
     assert len(house.statuses()) == parts * 6
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("house", ["postgresql"], indirect=True)
+def test_renewing_never_waits_for_what_settles_and_is_waited_for(house: ToyHouse) -> None:
+    """The rows lie in another order than their ids, and somebody holds the second of three."""
+    recipe_id, place = house.recipe(), house.connection.id or 0
+    house.send(*(arrival(n) for n in range(3)))
+    database, ledger = house.assembly.database, Ledger(house.assembly.database, house.clock, "a")
+    with database.read_plain() as connection:
+        events = connection.exec_driver_sql("SELECT id, record_key FROM event ORDER BY id").all()
+        version_id = connection.exec_driver_sql("SELECT id FROM recipe_version").scalar()
+    runs = [
+        NewRun(
+            recipe_id,
+            version_id,
+            event_id,
+            record,
+            "",
+            f"{recipe_id}:{record}",
+            RunStatus.QUEUED,
+            "",
+            "",
+            place,
+        )
+        for event_id, record in events
+    ]
+    ledger.decide([DecidedEvent(run.event_id, "", [], [run]) for run in runs])
+    claims = ledger.claim(place, 3)
+    first, second, third = (claim.run_id for claim in claims)
+    for run_id in (third, second, first):
+        with database.connect_for_write() as connection:
+            connection.exec_driver_sql("UPDATE run SET record_key='other' WHERE id=%s", (run_id,))
+    settled = Changes()
+    for claim in (claims[0], claims[2]):
+        settled.held[claim.run_id] = claim
+        settled.updates.append(RunUpdate(claim, RunStatus.SUCCEEDED))
+    with ThreadPoolExecutor() as pool:
+        with database.connect_for_write() as connection:
+            connection.exec_driver_sql("SELECT 1 FROM run WHERE id=%s FOR UPDATE", (second,))
+            renewing = pool.submit(ledger.renew, [first, second, third])
+            wait_until_blocked(house, 1)
+            settling = pool.submit(ledger.apply, settled)
+            wait_until_blocked(house, 2)
+        assert renewing.result(timeout=30) == set()
+        assert settling.result(timeout=30).lost == set()
+
+
+def wait_until_blocked(house: ToyHouse, sessions: int) -> None:
+    """Wait until so many sessions of this database wait for a lock of another."""
+    ends_s, waiting = time.monotonic() + 10, 0
+    while waiting < sessions:
+        assert time.monotonic() < ends_s
+        with house.assembly.database.read_plain() as connection:
+            waiting = connection.exec_driver_sql(
+                "SELECT count(*) FROM pg_stat_activity "
+                "WHERE datname=current_database() AND cardinality(pg_blocking_pids(pid))>0"
+            ).scalar()
