@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bench.delivery import paced, share_of
 from bench.figures import Figure
@@ -18,17 +19,27 @@ DATABASES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
 _PACED = 100
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Found:
-    """What so many workers came to."""
+    """What so many workers came to, round by round. times_ms: of all rounds, shortest first at the end."""
 
-    accepted_per_s: float
-    batched_per_s: float
-    single_per_s: float
-    p50_ms: float
-    p99_ms: float
     most_mb: float
-    pace: Pace
+    batched: list[Passage] = field(default_factory=list)
+    single: list[Passage] = field(default_factory=list)
+    times_ms: list[float] = field(default_factory=list)
+    pace: Pace = field(default_factory=Pace)
+
+    @property
+    def batched_per_s(self) -> list[float]:
+        return [passed.per_s for passed in self.batched]
+
+    @property
+    def single_per_s(self) -> list[float]:
+        return [passed.per_s for passed in self.single]
+
+    @property
+    def accepted_per_s(self) -> list[float]:
+        return [passed.accepted_per_s for passed in self.batched]
 
 
 def measure_on_sqlite(setting: Setting) -> list[Figure]:
@@ -46,19 +57,26 @@ def _measured(setting: Setting, database: str) -> list[Figure]:
 
 
 def _found(setting: Setting, workers: int) -> _Found:
-    with setting.machine.watched() as pace, setting.installation.serve(workers=workers) as (process, port):
+    """Pass once while the memory is watched, then in rounds that are timed, with the machine looked at between them.
+
+    Looking at the memory of six processes four times a second takes a tenth of a core from them, and holds each of
+    them up meanwhile.
+    """
+    with setting.installation.serve(workers=workers) as (process, port):
         through(setting, BATCHED, setting.sink, port, 50)
-        # Looking at the memory of six processes four times a second takes a tenth of a core from them, and holds each
-        # of them up meanwhile. So what passes while it is watched is not what is timed.
         with peak_of(process) as peak:
             _both_ways(setting, port)
-        batched, single = _both_ways(setting, port)
         paced(setting, port, 20)
-        times = paced(setting, port, setting.scaled(_PACED))
-    return _Found(
-        batched.accepted_per_s, batched.per_s, single.per_s, share_of(times, 0.5), share_of(times, 0.99), peak[0],
-        pace,
-    )  # fmt: skip
+        found = _Found(peak[0])
+        for _ in range(setting.rounds):
+            with setting.machine.watched() as pace:
+                batched, single = _both_ways(setting, port)
+                found.times_ms += paced(setting, port, setting.scaled(_PACED))
+            found.batched.append(batched)
+            found.single.append(single)
+            found.pace.looks += pace.looks
+    found.times_ms.sort()
+    return found
 
 
 def _both_ways(setting: Setting, port: int) -> tuple[Passage, Passage]:
@@ -71,10 +89,11 @@ def _figures(database: str, workers: int, found: dict[int, _Found]) -> list[Figu
     place = f"{DATABASES[database]}, {workers} worker{'s' if workers > 1 else ''}"
 
     def rate(
-        name: str, title: str, value: float, alone: float, at_least: float | None = None, speed: float = 1.0
-    ) -> Figure:
-        limit, beside = (alone, "one worker") if workers > 1 else (None, "")
-        return Figure(f"{key}_{name}_per_s", f"{place}: {title}", "/s", [value], limit, beside,
+        name: str, title: str, rounds: list[float], alone: list[float],
+        at_least: float | None = None, speed: float = 1.0,
+    ) -> Figure:  # fmt: skip
+        limit, beside = (statistics.median(alone), "one worker") if workers > 1 else (None, "")
+        return Figure(f"{key}_{name}_per_s", f"{place}: {title}", "/s", rounds, limit, beside,
                       at_least=at_least, speed=speed)  # fmt: skip
 
     return [
@@ -83,10 +102,10 @@ def _figures(database: str, workers: int, found: dict[int, _Found]) -> list[Figu
              here.pace.speed),
         rate("single", "through, one call each", here.single_per_s, one.single_per_s, 800,
              here.pace.calls_speed),
-        Figure(f"{key}_p50_ms", f"{place}: end to end at 20/s, median", "ms", [here.p50_ms], at_most=8,
-               speed=here.pace.speed),
-        Figure(f"{key}_p99_ms", f"{place}: end to end at 20/s, 99th percentile", "ms", [here.p99_ms], at_most=30,
-               speed=here.pace.speed),
+        Figure(f"{key}_p50_ms", f"{place}: end to end at 20/s, median", "ms", [share_of(here.times_ms, 0.5)],
+               at_most=8, speed=here.pace.speed),
+        Figure(f"{key}_p99_ms", f"{place}: end to end at 20/s, 99th percentile", "ms", [share_of(here.times_ms, 0.99)],
+               at_most=30, speed=here.pace.speed),
         # What is to be reached is said of `serve` as it comes, with one worker on two cores.
         Figure(f"{key}_mb", f"{place}: memory at its highest meanwhile", "MB", [here.most_mb],
                at_most=250 if workers == 1 else None),

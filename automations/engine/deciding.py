@@ -28,7 +28,8 @@ class Deciding:
 
     nudge: called by the other thread when it is done. is_news: whether the last look brought what came of deciding.
     is_anothers: whether that was nothing because another worker is at it. more_to_come: whether it was as much as is
-    decided at once. leaves_some, waits: as the decider has it. began_s: when that of the other thread began, of the
+    decided at once. may_have_missed: whether the last look only took over what was decided, so that what came meanwhile
+    has rung in vain. leaves_some, waits: as the decider has it. began_s: when that of the other thread began, of the
     monotonic clock, infinity for this one's.
     """
 
@@ -46,6 +47,7 @@ class Deciding:
         self._lost: set[int] = set()
         self._begun_s = self.began_s = math.inf
         self.is_news = self.is_anothers = self.more_to_come = self.leaves_some = self.waits = False
+        self.may_have_missed = False
 
     @property
     def is_under_way(self) -> bool:
@@ -77,11 +79,12 @@ class Deciding:
         between: called after each event that this thread decides. Raises what deciding raises, such as
         StorageUnavailableError.
         """
-        self.is_news, self.began_s = False, math.inf
+        self.is_news, self.began_s, self.may_have_missed = False, math.inf, False
         if self._under_way is not None:
             if not self._under_way.done():
                 return 0
             decided = self.finish()
+            self.may_have_missed = bool(decided)
             if not decided and not self.is_anothers:
                 # What came while it looked in vain has rung already.
                 decided = self._decide_here(between)
@@ -93,6 +96,7 @@ class Deciding:
         if self._beside is not None and self.more_to_come:
             # Less than that is decided after what came of it is done: several small parts cost more than a larger one.
             self._begin()
+            self.may_have_missed = False
         return decided
 
     def _decide_here(self, between: Callable[[], None]) -> int:

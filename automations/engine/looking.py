@@ -24,7 +24,7 @@ class Looking:
 
     def __init__(self) -> None:
         self.may_be_due = True
-        self.has_found_nothing = self.is_anothers = False
+        self.has_found_nothing = self.is_anothers = self._may_have_missed = False
         self._looked_s = -math.inf
 
     def begin_turn(self) -> None:
@@ -38,9 +38,17 @@ class Looking:
             self.may_be_due = False
         return is_time
 
-    def looked(self, *, found: bool, is_anothers: bool, more_at_once: bool) -> None:
-        """Take down what came of it. more_at_once: there is more that this worker would take right now."""
-        self.has_found_nothing, self.is_anothers = not found, is_anothers
+    def looked(self, *, found: bool, is_anothers: bool, more_at_once: bool, may_have_missed: bool) -> None:
+        """Take down what came of it.
+
+        more_at_once: there is more that this worker would take right now. may_have_missed: something may have come
+        that it was rung for, and that this look was too early or too late for.
+        """
+        self.has_found_nothing, self.is_anothers, self._may_have_missed = (
+            not found,
+            is_anothers,
+            may_have_missed,
+        )
         self._looked_s = -math.inf if more_at_once else time.monotonic()
 
     def rest_s(self, in_flight: int) -> float:
@@ -55,5 +63,6 @@ class Looking:
             self._looked_s = -math.inf
 
     def _left_s(self, in_flight: int) -> float:
-        pace_s = AGAIN_S if self.is_anothers else LOOK_EVERY_S if in_flight else IDLE_S
+        is_soon = in_flight or self._may_have_missed
+        pace_s = AGAIN_S if self.is_anothers else LOOK_EVERY_S if is_soon else IDLE_S
         return self._looked_s + pace_s - time.monotonic()

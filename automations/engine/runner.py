@@ -219,6 +219,7 @@ class Runner:
             found=bool(decided or taken),
             is_anothers=self._deciding.is_anothers,
             more_at_once=more_at_once,
+            may_have_missed=self._deciding.may_have_missed,
         )
         if self._taking.leaves_some or self._deciding.waits:
             self._looking.may_be_due = True

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from automations.engine import looking
+from automations.engine.decider import FEW
 from automations.engine.looking import Looking
 from automations.errors import StorageUnavailableError
 from tests.engine.conftest import ToyHouse, target_name
@@ -28,7 +29,7 @@ def long_rests(monkeypatch: pytest.MonkeyPatch) -> None:
 def after_a_vain_look() -> Looking:
     one = Looking()
     assert one.is_time(is_nudged=False, in_flight=0)
-    one.looked(found=False, is_anothers=False, more_at_once=False)
+    one.looked(found=False, is_anothers=False, more_at_once=False, may_have_missed=False)
     return one
 
 
@@ -44,18 +45,18 @@ def test_nothing_is_asked_again_without_a_reason() -> None:
 def test_a_nudge_is_a_reason_and_so_is_what_may_be_due_once_calls_are_home() -> None:
     one = after_a_vain_look()
     assert one.is_time(is_nudged=True, in_flight=3)
-    one.looked(found=True, is_anothers=False, more_at_once=False)
+    one.looked(found=True, is_anothers=False, more_at_once=False, may_have_missed=False)
     one.may_be_due = True
     assert not one.is_time(is_nudged=False, in_flight=1)
     assert one.is_time(is_nudged=False, in_flight=0)
-    one.looked(found=False, is_anothers=False, more_at_once=False)
+    one.looked(found=False, is_anothers=False, more_at_once=False, may_have_missed=False)
     assert not one.is_time(is_nudged=False, in_flight=0)
 
 
 @pytest.mark.usefixtures("long_rests")
 def test_while_another_decides_a_nudge_hurries_nothing() -> None:
     one = after_a_vain_look()
-    one.looked(found=False, is_anothers=True, more_at_once=False)
+    one.looked(found=False, is_anothers=True, more_at_once=False, may_have_missed=False)
     assert not one.is_time(is_nudged=True, in_flight=0)
     one.look_again()
     assert not one.is_time(is_nudged=True, in_flight=0)
@@ -64,7 +65,7 @@ def test_while_another_decides_a_nudge_hurries_nothing() -> None:
 @pytest.mark.usefixtures("long_rests")
 def test_more_that_waits_is_taken_at_once() -> None:
     one = after_a_vain_look()
-    one.looked(found=True, is_anothers=False, more_at_once=True)
+    one.looked(found=True, is_anothers=False, more_at_once=True, may_have_missed=False)
     assert one.rest_s(5) == 0
     assert one.is_time(is_nudged=False, in_flight=5)
 
@@ -74,8 +75,46 @@ def test_while_calls_are_in_flight_a_fruitful_look_is_repeated_soon_and_a_vain_o
 ):
     one = after_a_vain_look()
     assert one.rest_s(5) == looking.IDLE_S
-    one.looked(found=True, is_anothers=False, more_at_once=False)
+    one.looked(found=True, is_anothers=False, more_at_once=False, may_have_missed=False)
     assert one.rest_s(5) <= looking.LOOK_EVERY_S
+
+
+def test_what_may_have_rung_in_vain_is_looked_for_soon() -> None:
+    one = after_a_vain_look()
+    one.looked(found=True, is_anothers=False, more_at_once=False, may_have_missed=True)
+    assert one.rest_s(0) <= looking.LOOK_EVERY_S
+    one.looked(found=False, is_anothers=False, more_at_once=False, may_have_missed=False)
+    assert one.rest_s(0) == looking.IDLE_S
+
+
+def test_what_comes_while_the_other_thread_decides_waits_for_no_timer(
+    house: ToyHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "IDLE_S", 600.0)
+    # Longer than a call takes, so that none in flight lets the worker look.
+    monkeypatch.setattr(looking, "LOOK_EVERY_S", 0.5)
+    reached, go_on = threading.Event(), threading.Event()
+    real = house.runner._decider._verdict
+
+    def slow(*of: Any) -> Any:
+        if threading.current_thread().name.startswith("decide"):
+            reached.set()
+            assert go_on.wait(20)
+        return real(*of)
+
+    monkeypatch.setattr(house.runner._decider, "_verdict", slow)
+    house.recipe()
+    house.send(*(arrival(n) for n in range(2 * FEW)))
+    with running(house.runner):
+        until(lambda: len(house.target.done) == 2 * FEW)
+        house.send(*(arrival(n, 1) for n in range(2 * FEW)))
+        house.runner.nudge()
+        assert reached.wait(20)
+        house.thing(1, 2)
+        house.runner.nudge()
+        until(lambda: not house.runner._homecoming.is_nudged and house.runner._homecoming.is_waiting)
+        go_on.set()
+        until(lambda: len(house.target.done) == 4 * FEW + 1)
 
 
 @pytest.mark.usefixtures("long_rests")
