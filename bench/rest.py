@@ -63,7 +63,6 @@ def measure_backlog_on_postgres(setting: Setting) -> list[Figure]:
 
 
 def _backlog(setting: Setting, way: str, words: str, where: str = "") -> list[Figure]:
-    """Drain one row after the other; a rate is judged beside the first one by what the machine did around both."""
     figures: list[Figure] = []
     first_rate = first_memory = None
     sizes = _BACKLOGS[way][: 3 if where else None]
@@ -71,26 +70,20 @@ def _backlog(setting: Setting, way: str, words: str, where: str = "") -> list[Fi
         count = setting.scaled(size)
         setting.installation.fill(way, count, count // 2)
         setting.sink.seen(reset=True)
-        with (
-            setting.machine.watched() as pace,
-            setting.installation.worker() as process,
-            peak_of(process) as peak,
-        ):
+        with setting.installation.worker() as process, peak_of(process) as peak:
             seen = setting.sink.wait_for(count, _DRAINED_S)
         rate = seen.records / (seen.last_s - seen.first_s)
-        speed = pace.speed if way == BATCHED else pace.calls_speed
         key = f"backlog_{where}{way}_{size // 1000}k"
         figures.append(
-            Figure(f"{key}_per_s", f"{count:,} waiting, {words}, drained", "/s", [rate],
-                   first_rate * speed if first_rate else None,
-                   f"{setting.scaled(sizes[0]):,} waiting, at the machine's speed by now" if first_rate else "",
+            Figure(f"{key}_per_s", f"{count:,} waiting, {words}, drained", "/s", [rate], first_rate,
+                   f"{setting.scaled(sizes[0]):,} waiting" if first_rate else "",
                    ratio_at_least=_LINEAR if first_rate else None)
         )  # fmt: skip
         figures.append(
             Figure(f"{key}_mb", "the worker's memory meanwhile", "MB", [peak[0]], first_memory,
                    f"{setting.scaled(sizes[0]):,} waiting" if first_memory else "")
         )  # fmt: skip
-        first_rate, first_memory = first_rate or rate / speed, first_memory or peak[0]
+        first_rate, first_memory = first_rate or rate, first_memory or peak[0]
     return figures
 
 
