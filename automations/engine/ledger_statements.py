@@ -74,8 +74,9 @@ def _set(columns: Iterable[Column]) -> str:
     return ", ".join(f"{one.name}={one.becomes.format(f'v.value_{n}')}" for n, one in enumerate(columns))
 
 
-#: Verdicts on events that nobody has decided yet, and which of some lanes, locked before, have any run in them: the ids
-#: of the events, then the lanes. Takes the ids of the events first.
+#: Verdicts on events that nobody has decided yet, and which of some lanes have any run in them: the ids of the events,
+#: then the lanes. Takes the ids of the events first. Events and lanes are locked by a statement before it; without that,
+#: what another worker decides meanwhile would be decided once more.
 DECIDE_AND_LOOK = f"""
 WITH undecided AS (
   SELECT found.id FROM unnest(%b::bigint[]) AS asked(id)
