@@ -75,8 +75,8 @@ def _set(columns: Iterable[Column]) -> str:
 
 
 #: Verdicts on events that nobody has decided yet, and which of some lanes have any run in them: the ids of the events,
-#: then the lanes. Takes the ids of the events first. Events and lanes are locked by a statement before it; without that,
-#: what another worker decides meanwhile would be decided once more.
+#: then the lanes. Takes the ids of the events first. Events and lanes are locked by a statement before it; without
+#: that, what another worker decides meanwhile would be decided once more.
 DECIDE_AND_LOOK = f"""
 WITH undecided AS (
   SELECT found.id FROM unnest(%b::bigint[]) AS asked(id)
