@@ -44,11 +44,8 @@ class Looking:
         more_at_once: there is more that this worker would take right now. may_have_missed: something may have come
         that it was rung for, and that this look was too early or too late for.
         """
-        self.has_found_nothing, self.is_anothers, self._may_have_missed = (
-            not found,
-            is_anothers,
-            may_have_missed,
-        )
+        self.has_found_nothing, self.is_anothers = not found, is_anothers
+        self._may_have_missed = may_have_missed
         self._looked_s = -math.inf if more_at_once else time.monotonic()
 
     def rest_s(self, in_flight: int) -> float:

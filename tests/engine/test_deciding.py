@@ -59,6 +59,21 @@ def beside(house: ToyHouse, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return threads
 
 
+def held_up(house: ToyHouse, monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
+    """Let the other thread stop at its first verdict; return what tells of that, and what lets it go on."""
+    reached, go_on = threading.Event(), threading.Event()
+    real = house.runner._decider._verdict
+
+    def slow(*of: Any) -> Any:
+        if threading.current_thread().name.startswith("decide"):
+            reached.set()
+            assert go_on.wait(20)
+        return real(*of)
+
+    monkeypatch.setattr(house.runner._decider, "_verdict", slow)
+    return reached, go_on
+
+
 def all_over(house: ToyHouse, count: int) -> Callable[[], bool]:
     return lambda: len(house.target.done) >= count and house.statuses() == ["succeeded"] * count
 
@@ -96,16 +111,7 @@ def test_who_stops_while_it_decides_gives_back_what_that_took(
     house: ToyHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_four_parts(house, monkeypatch)
-    reached, go_on = threading.Event(), threading.Event()
-    real = house.runner._decider._verdict
-
-    def slow(*of: Any) -> Any:
-        if threading.current_thread().name.startswith("decide"):
-            reached.set()
-            assert go_on.wait(20)
-        return real(*of)
-
-    monkeypatch.setattr(house.runner._decider, "_verdict", slow)
+    reached, go_on = held_up(house, monkeypatch)
     with running(house.runner) as stop:
         assert reached.wait(20)
         stop.set()

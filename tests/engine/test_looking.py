@@ -14,7 +14,7 @@ from automations.engine.decider import FEW
 from automations.engine.looking import Looking
 from automations.errors import StorageUnavailableError
 from tests.engine.conftest import ToyHouse, target_name
-from tests.engine.test_deciding import running
+from tests.engine.test_deciding import held_up, running
 from tests.engine.test_lost_leases import until
 from tests.engine.toy import arrival
 
@@ -93,16 +93,7 @@ def test_what_comes_while_the_other_thread_decides_waits_for_no_timer(
     monkeypatch.setattr(looking, "IDLE_S", 600.0)
     # Longer than a call takes, so that none in flight lets the worker look.
     monkeypatch.setattr(looking, "LOOK_EVERY_S", 0.5)
-    reached, go_on = threading.Event(), threading.Event()
-    real = house.runner._decider._verdict
-
-    def slow(*of: Any) -> Any:
-        if threading.current_thread().name.startswith("decide"):
-            reached.set()
-            assert go_on.wait(20)
-        return real(*of)
-
-    monkeypatch.setattr(house.runner._decider, "_verdict", slow)
+    reached, go_on = held_up(house, monkeypatch)
     house.recipe()
     house.send(*(arrival(n) for n in range(2 * FEW)))
     with running(house.runner):
