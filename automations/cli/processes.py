@@ -99,7 +99,7 @@ def run_worker(settings: Settings, slot: int) -> None:
         # The lock is ours, so whoever worked in this slot before is dead, and its leases with it.
         taken_back = runner.ledger.recover(place) + assembly.jobs.recover(place)
         assembly.wake_ups.remind(assembly.chores.run_due)
-        assembly.wake_ups.start(f"worker-{slot}", runner.nudge, runner.is_free)
+        assembly.wake_ups.start(f"worker-{slot}", runner.nudge, runner.is_free, on_sign=runner.nudge)
         _log.info("worker.started", slot=slot, taken_back=taken_back)
         recovering = threading.Thread(
             target=_recover_forever, args=(runner, assembly.jobs, stop), daemon=True, name="recover"

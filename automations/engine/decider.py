@@ -22,9 +22,10 @@ from automations.engine.deciding_turn import DecidingTurn
 from automations.engine.guards import Guards
 from automations.engine.ledger import Ledger
 from automations.engine.loop_guard import Seen
-from automations.engine.made_events import Facts, MadeEvents, Place
+from automations.engine.made_events import ANY_MADE, NO_FACTS, Facts, MadeEvents, Place
 from automations.engine.new_runs import parked_run, run_of
 from automations.engine.registry import Registry
+from automations.engine.stops import ANY_FUSE
 from automations.errors import AutomationError, StorageUnavailableError
 from automations.made_often import made_often
 from automations.model.columns import moment
@@ -61,6 +62,9 @@ BYTES_AT_ONCE = 8 * 2**20
 FEW = 8
 EVENT_COLUMNS = "id, connection_id, topic, record_key, origin, occurred_at, received_at, payload"
 _UNDECIDED = f"SELECT {EVENT_COLUMNS}, {GENERATION} FROM event WHERE decided_at IS NULL"  # noqa: S608 - names only
+#: What is asked for beside a few events only where there is any; many are worth the questions.
+_BESIDE = f"{ANY_MADE}, {ANY_FUSE}"
+_FEW_UNDECIDED = _UNDECIDED.replace(GENERATION, f"{_BESIDE}, {GENERATION}") + " ORDER BY id LIMIT ?"
 
 
 def envelope_of(event: StoredEvent, recipe: CompiledRecipe, *, is_replay: bool = False) -> Envelope:
@@ -119,6 +123,7 @@ class Decider:
         self._made = MadeEvents(database)
         self._turn = DecidingTurn(database)
         self._waiting: set[int] = set()
+        self._has_made = self._has_fuses = True
         self.finds_few = True
         self.leaves_some = False
 
@@ -170,16 +175,19 @@ class Decider:
         Where there are no more than a few, looking at their sizes first and taking the turn would cost more than
         that two workers decide the same.
         """
-        return self._read_undecided("ORDER BY id LIMIT ?", count)
+        rows = self._read_undecided(_FEW_UNDECIDED, count)
+        if rows:
+            *_, has_made, has_fuses, _ = rows[0]
+            self._has_made, self._has_fuses = bool(has_made), bool(has_fuses)
+        return [StoredEvent.of(row) for row in rows]
 
-    def _read_undecided(self, which: str, value: int) -> list[StoredEvent]:
+    def _read_undecided(self, sql: str, value: int) -> list[Any]:
         """Read undecided events, and with them whether any recipe has changed since the last ones."""
-        sql = self._database.sql(f"{_UNDECIDED} {which}")
         with self._database.read_plain() as connection:
-            rows = connection.exec_driver_sql(sql, (value,)).all()
+            rows = connection.exec_driver_sql(self._database.sql(sql), (value,)).all()
         if rows:
             self._catalog.refresh(rows[0][-1] or "")
-        return [StoredEvent.of(row) for row in rows]
+        return rows
 
     def _decide(
         self,
@@ -200,9 +208,11 @@ class Decider:
             else:
                 readable.append((event, found))
             between()
-        facts = self._made.facts(
-            [(one.id, one.connection_id, one.record_key, one.origin) for one, _ in readable]
-        )
+        facts = NO_FACTS
+        if self._has_made:
+            facts = self._made.facts(
+                [(one.id, one.connection_id, one.record_key, one.origin) for one, _ in readable]
+            )
         ready = self._guards.look([seen for _, seen in readable])
         self._waiting = {event.id for event, _ in readable} - ready
         for event, seen in readable:
@@ -211,7 +221,8 @@ class Decider:
                 decided.append(self._decided(event, seen, facts))
                 between()
         if decided:
-            self._store(self._guards.checked(sorted(decided, key=lambda one: one.event_id)), room)
+            decided.sort(key=lambda one: one.event_id)
+            self._store(self._guards.checked(decided, has_fuses=self._has_fuses), room)
         return len(decided)
 
     def _store(self, decided: list[DecidedEvent], room: Room | None) -> None:
@@ -244,7 +255,9 @@ class Decider:
         upto = accumulate(0 if row[0] in self._waiting else row[1] for row in sizes)
         fitting = max(1 + len(self._waiting), sum(1 for total in upto if total <= BYTES_AT_ONCE))
         newest_id = sizes[:fitting][-1][0]
-        return self._read_undecided("AND id<=? ORDER BY id", newest_id)
+        self._has_made = self._has_fuses = True
+        rows = self._read_undecided(f"{_UNDECIDED} AND id<=? ORDER BY id", newest_id)
+        return [StoredEvent.of(row) for row in rows]
 
     def _read(self, event: StoredEvent) -> Seen | DecidedEvent:
         """Return what an event tells, or why no recipe can see it."""

@@ -35,9 +35,14 @@ class Fuse:
         self._seen_at: OrderedDict[tuple[int, str], datetime] = OrderedDict()
         self.runs_max = runs_max
 
-    def checked(self, decided: Sequence[DecidedEvent], counted: Collection[int]) -> list[DecidedEvent]:
-        """Return the verdicts with the runs of held recipes held back. counted: events that may trip a fuse."""
-        paused = self._stops.paused()
+    def checked(
+        self, decided: Sequence[DecidedEvent], counted: Collection[int], *, has_tripped: bool
+    ) -> list[DecidedEvent]:
+        """Return the verdicts with the runs of held recipes held back.
+
+        counted: events that may trip a fuse. has_tripped: whether any fuse may have tripped before.
+        """
+        paused = self._stops.paused() if has_tripped else set()
         here: dict[tuple[int, str], int] = {}
         checked: list[DecidedEvent] = []
         for event in decided:

@@ -75,7 +75,10 @@ class Guards:
         self._stops.tell(recipe.recipe_id, CIRCLE, record_key, reason)
         return Verdict(Ruling.CIRCLE, reason)
 
-    def checked(self, decided: Sequence[DecidedEvent]) -> list[DecidedEvent]:
-        """Return the verdicts with the runs of recipes that go round and round held back."""
+    def checked(self, decided: Sequence[DecidedEvent], *, has_fuses: bool = True) -> list[DecidedEvent]:
+        """Return the verdicts with the runs of recipes that go round and round held back.
+
+        has_fuses: False where none had tripped when the events were read.
+        """
         counted = {number for number, standing in self._standings.items() if standing.may_be_ours}
-        return self._fuse.checked(decided, counted)
+        return self._fuse.checked(decided, counted, has_tripped=has_fuses)

@@ -23,6 +23,8 @@ from automations.model.packing import unpack
 from automations.model.statements import Statements
 from automations.model.states import EventOrigin
 
+#: An expression that a statement may read beside events: whether there is anything to know about them.
+ANY_MADE = "EXISTS (SELECT 1 FROM made_event)"
 MADE = frozenset({EventOrigin.BACKFILL, EventOrigin.SWEEP})
 #: A list and a webhook tell the time of one deletion a little differently.
 SAME_DELETE_WITHIN = timedelta(minutes=10)
@@ -74,6 +76,9 @@ class Facts:
 
     made: Mapping[int, Made]
     twins: Mapping[tuple[int, str, str], Twin]
+
+
+NO_FACTS = Facts({}, {})
 
 
 @made_often
@@ -170,7 +175,7 @@ class MadeEvents:
         made_ids = [event_id for event_id, _, _, origin in events if origin in MADE]
         keys = {key for _, _, key, origin in events if origin not in MADE and key}
         if not made_ids and not keys:
-            return Facts({}, {})
+            return NO_FACTS
         made: dict[int, Made] = {}
         twins: dict[tuple[int, str, str], Twin] = {}
         with self._database.read_plain() as connection:

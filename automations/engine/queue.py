@@ -36,6 +36,7 @@ class WakeUps:
             self._bell.close()
             raise
         self._on_wake: Callable[[], None] = lambda: None
+        self._on_sign: Callable[[], None] = lambda: None
         self._task = self._huey.task(name=WAKE_TASK, expires=None)(self._wake)
         self._consumer: Any = None
         self._lock = threading.Lock()
@@ -61,14 +62,20 @@ class WakeUps:
             _log.warning("queue.ring_failed", error=type(error).__name__)
 
     def start(
-        self, name: str, on_wake: Callable[[], None], is_free: Callable[[], bool] = lambda: True
+        self,
+        name: str,
+        on_wake: Callable[[], None],
+        is_free: Callable[[], bool] = lambda: True,
+        on_sign: Callable[[], None] = lambda: None,
     ) -> None:
         """Call `on_wake` for every wake-up, from a thread of Huey's consumer, until `stop`.
 
         is_free: whether there is nothing to do just now; asked from that thread. Who is busy lets others look first.
+        on_sign: called besides where a wake-up has come that this worker is likely to get, a moment earlier.
         """
-        self._on_wake = on_wake
+        self._on_wake, self._on_sign = on_wake, on_sign
         self._huey.storage.is_free = is_free
+        self._huey.storage.on_sign = self._see
         self._bell.listen(name)
         self._consumer = self._huey.create_consumer(
             workers=1, periodic=True, scheduler_interval=60, check_worker_health=False
@@ -108,6 +115,10 @@ class WakeUps:
             self._ringer.close()
         self._huey.storage.close()
         self._bell.close()
+
+    def _see(self) -> None:
+        if self._hears:
+            self._on_sign()
 
     def _wake(self) -> None:
         if self._hears:

@@ -34,7 +34,8 @@ POP_S = 1
 RETRY_S = 1.0
 PATIENCE_S = 3
 LET_OTHERS_S = 0.02
-IN_VAIN_MAX = 2
+WORK_FIRST_S = 0.008
+IN_VAIN_MAX = 1
 _TABLES_LOCK = 4_150_222
 
 # Nothing in the queue is worth a wait for the disk, and a server that does not answer must not be waited for.
@@ -51,6 +52,8 @@ class _Patient:
     bell: Doorbell
     #: Whether the worker behind it has nothing to do just now; called from the queue's thread.
     is_free: Callable[[], bool] = staticmethod(lambda: True)
+    #: Told of a wake-up before it is taken, where this worker is likely to get it; told of it again when it is taken.
+    on_sign: Callable[[], None] = staticmethod(lambda: None)
     queue_size: Callable[[], int]
     enqueue: Callable[[bytes], None]
     _away = False
@@ -105,7 +108,8 @@ class _FileStorage(_Patient, SqliteStorage):  # type: ignore[misc]
 class _PostgresQueue(_Patient, PostgresStorage):  # type: ignore[misc]
     """PostgreSQL: one unlogged table, and a notification that makes every waiting worker look for it once.
 
-    Which of them looks first settles by itself: who came too late twice, or is busy, looks a moment later.
+    Which of them looks first settles by itself: who came too late, or is busy, looks a moment later. Who got
+    the last one and is free goes to work while it takes this one out of the table.
     """
 
     def __init__(self, *args: Any, bell: Doorbell, **kwargs: Any) -> None:
@@ -152,14 +156,22 @@ class _PostgresQueue(_Patient, PostgresStorage):  # type: ignore[misc]
             self.bell.wait(WAIT_S, connection.fileno())
         is_told = _forget_notifications(connection) and is_empty
         if is_told:
-            self._let_others()
-            _forget_notifications(connection)
+            if self._is_likely_first():
+                self.on_sign()
+                # At the same moment the two would wait for each other.
+                time.sleep(WORK_FIRST_S)
+            else:
+                self._let_others()
+                _forget_notifications(connection)
         found = self._dequeue()
         if is_told:
             self._looks_in_vain = 0 if found is not None else self._looks_in_vain + 1
         if found is None:
             self._emptied = connection
         return found
+
+    def _is_likely_first(self) -> bool:
+        return not self._looks_in_vain and self.is_free()
 
     def _let_others(self) -> None:
         """Wait a moment where another worker is likely to be quicker: one that is free, and was the last time.

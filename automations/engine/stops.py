@@ -20,6 +20,9 @@ from automations.model.recipe import Recipe
 
 CIRCLE = "circle"
 FUSE = "fuse"
+_TRIPPED = f"over_at IS NULL AND kind='{FUSE}'"
+#: An expression that a statement may read beside events: whether any recipe is held back.
+ANY_FUSE = f"EXISTS (SELECT 1 FROM stop WHERE {_TRIPPED})"  # noqa: S608 - names only
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Stops:
 
     def paused(self) -> set[int]:
         """Return the recipes whose fuse has tripped."""
-        sql = "SELECT recipe_id FROM stop WHERE over_at IS NULL AND kind='fuse'"
+        sql = f"SELECT recipe_id FROM stop WHERE {_TRIPPED}"  # noqa: S608 - names only
         with self._database.read_plain() as connection:
             return {row[0] for row in connection.exec_driver_sql(sql)}
 

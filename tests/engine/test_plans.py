@@ -25,6 +25,8 @@ MANY = 300
 _GROWING = {"event", "run", "delivery", "attempt"}
 #: They hold nothing but what is looked for, so reading them from their beginning is right.
 _SMALL_INDEXES = {"ix_event_undecided", "ix_run_lease"}
+#: They are only asked whether they hold anything.
+_PROBED_INDEXES = {"ix_made_event_record", "made_event_pkey"}
 #: One of their keys may be that of nearly all rows.
 _CROWDED_INDEXES = {"ix_run_status", "ix_run_recipe", "ix_run_recipe_status", "ix_delivery_open"}
 _LOOKS_UP = ("SELECT", "WITH", "UPDATE", "INSERT", "DELETE")
@@ -97,7 +99,7 @@ def read_through(sql: str, plan: dict[str, Any]) -> Iterator[tuple[str, str, str
             yield sql, kind, name
         elif kind in {"Index Scan", "Index Only Scan", "Bitmap Index Scan"}:
             index, by_key = node["Index Name"], " = " in node.get("Index Cond", "")
-            is_small = index in _SMALL_INDEXES or not _GROWING & set(index.split("_"))
+            is_small = index in _SMALL_INDEXES | _PROBED_INDEXES or not _GROWING & set(index.split("_"))
             if index in _CROWDED_INDEXES or not (by_key or is_small):
                 yield sql, kind, index
         elif "Join Filter" in node:

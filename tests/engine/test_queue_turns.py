@@ -138,3 +138,24 @@ def test_who_came_too_late_twice_waits_for_the_other_and_not_longer_when_that_is
     ringing.ring()
     assert heard.wait(before + 1)
     assert heard.names[-1] != quick
+
+
+def test_who_got_the_last_one_sees_the_next_before_it_is_taken(
+    make: Callable[[], WakeUps], heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_free = threading.Event()
+    is_free.set()
+    make().start("worker-1", heard.by("heard"), is_free.is_set, heard.by("seen"))
+    ringing = make()
+    settle(ringing, heard, 2)
+    heard.names.clear()
+    ringing.ring()
+    assert heard.wait(2)
+    assert heard.names == ["seen", "heard"]
+    time.sleep(0.1)
+    heard.names.clear()
+    monkeypatch.setattr(queue_storage, "LET_OTHERS_S", 0.05)
+    is_free.clear()
+    ringing.ring()
+    assert heard.wait(1)
+    assert heard.names == ["heard"]
