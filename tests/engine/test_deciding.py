@@ -15,7 +15,9 @@ from automations.engine.catalog import Catalog, new_generation
 from automations.engine.decider import FEW
 from automations.engine.deciding_turn import DecidingTurn
 from automations.engine.runner import Runner
+from automations.engine.stops import FUSE, Stops
 from automations.errors import StorageUnavailableError
+from automations.model.statements import PlainConnection, Rows
 from tests.engine.conftest import ToyHouse
 from tests.engine.test_lost_leases import until
 from tests.engine.test_taken_with_verdicts import delivered_once
