@@ -184,7 +184,7 @@ class Decider:
     def _read_undecided(self, sql: str, value: int) -> list[Any]:
         """Read undecided events, and with them whether any recipe has changed since the last ones."""
         with self._database.read_plain() as connection:
-            rows = connection.exec_driver_sql(self._database.sql(sql), (value,)).all()
+            rows: list[Any] = connection.exec_driver_sql(self._database.sql(sql), (value,)).all()
         if rows:
             self._catalog.refresh(rows[0][-1] or "")
         return rows

@@ -348,20 +348,20 @@ def test_a_few_events_ask_for_made_ones_and_fuses_only_where_there_are_any(
     house: ToyHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe_id = house.recipe()
-    asked: list[str] = []
+    asked: set[str] = set()
     real = PlainConnection.exec_driver_sql
 
     def noted(self: PlainConnection, statement: str, parameters: Any = None) -> Rows:
-        asked.extend(word for word in ("made_event m JOIN", "recipe_id FROM stop") if word in statement)
+        asked.update(word for word in ("made_event m JOIN", "recipe_id FROM stop") if word in statement)
         return real(self, statement, parameters)
 
     monkeypatch.setattr(PlainConnection, "exec_driver_sql", noted)
     house.thing(1)
     house.work()
     assert house.statuses() == ["succeeded"]
-    assert asked == []
+    assert asked == set()
     Stops(house.assembly.database, house.clock).tell(recipe_id, FUSE, "thing:1", "it went round and round")
     house.thing(2)
     house.work()
-    assert asked == ["recipe_id FROM stop"]
+    assert asked == {"recipe_id FROM stop"}
     assert house.statuses() == ["succeeded", "queued"]
