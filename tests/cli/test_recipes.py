@@ -56,7 +56,7 @@ def test_two_files_of_one_name_are_refused(shop: Cli) -> None:
 
 def test_file_that_is_not_there_is_a_wrong_word(shop: Cli) -> None:
     result = shop("recipe", "apply", "nowhere.yaml")
-    assert result.exit_code == 2
+    assert result.exit_code == 2, result.output
     assert "nowhere.yaml" in result.stderr
 
 
