@@ -61,10 +61,10 @@ BYTES_AT_ONCE = 8 * 2**20
 #: With the largest payloads no more than are taken at once anyway.
 FEW = 8
 EVENT_COLUMNS = "id, connection_id, topic, record_key, origin, occurred_at, received_at, payload"
-_UNDECIDED = f"SELECT {EVENT_COLUMNS}, {GENERATION} FROM event WHERE decided_at IS NULL"  # noqa: S608 - names only
-#: What is asked for beside a few events only where there is any; many are worth the questions.
-_BESIDE = f"{ANY_MADE}, {ANY_FUSE}"
-_FEW_UNDECIDED = _UNDECIDED.replace(GENERATION, f"{_BESIDE}, {GENERATION}") + " ORDER BY id LIMIT ?"
+_FROM = f"{GENERATION} FROM event WHERE decided_at IS NULL"
+_UNDECIDED = f"SELECT {EVENT_COLUMNS}, {_FROM}"
+#: What the guards ask is asked for a few events only where there is any of it; many are worth the questions.
+_FEW_UNDECIDED = f"SELECT {EVENT_COLUMNS}, {ANY_MADE}, {ANY_FUSE}, {_FROM} ORDER BY id LIMIT ?"
 
 
 def envelope_of(event: StoredEvent, recipe: CompiledRecipe, *, is_replay: bool = False) -> Envelope:

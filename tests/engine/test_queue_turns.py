@@ -116,7 +116,7 @@ def test_who_is_busy_hears_as_soon_as_it_is_free_and_alone_in_any_case(
     assert heard.wait(3)
 
 
-def test_who_came_too_late_twice_waits_for_the_other_and_not_longer_when_that_is_gone(
+def test_who_came_too_late_waits_for_the_other_and_not_longer_when_that_is_gone(
     make: Callable[[], WakeUps], heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ends = {name: make() for name in ("1", "2")}
